@@ -1,0 +1,63 @@
+import { Injectable } from '@nestjs/common';
+import { DiscoveryService } from '@nestjs/core';
+import { AdapterBinding } from './emission/adapter-binding.js';
+import { ConfigurationError } from './emission/emission.errors.js';
+import { quote } from './emission/quote.js';
+
+/** Finds the adapters of the application, wherever they are registered, and sees to it that their names are unique. */
+@Injectable()
+export class AdapterExplorer {
+  constructor(private readonly discovery: DiscoveryService) {}
+
+  /**
+   * In the order they are registered, each with its name.
+   *
+   * @throws ConfigurationError when two registrations have one name, or something is no adapter
+   */
+  explore(): (AdapterBinding & { readonly name: string })[] {
+    const bindings = this.discovery
+      .getProviders()
+      .map(({ instance }) => instance as unknown)
+      .filter((instance) => instance instanceof AdapterBinding);
+    const names = new Set<string>();
+    for (const { name } of bindings) if (name !== undefined) claim(name, names);
+    return bindings.map(({ adapter, name, consumer }) => {
+      const own = name ?? free(ownName(adapter), names);
+      if (typeof adapter?.deliver !== 'function') {
+        throw new ConfigurationError(
+          `The adapter '${own}' has no method deliver(batch, context), but is ${quote(adapter)}. Implement EmissionAdapter.`,
+        );
+      }
+      return new AdapterBinding(adapter, own, consumer) as AdapterBinding & {
+        readonly name: string;
+      };
+    });
+  }
+}
+
+function claim(name: string, names: Set<string>): void {
+  if (names.has(name)) {
+    throw new ConfigurationError(
+      `Two adapters are registered with the name '${name}'; give one of them another.`,
+    );
+  }
+  names.add(name);
+}
+
+function ownName(adapter: unknown): string {
+  const { name, constructor } = (adapter ?? {}) as {
+    name?: unknown;
+    constructor?: { name?: string };
+  };
+  if (typeof name === 'string' && name !== '') return name;
+  const type = constructor?.name;
+  return type === undefined || type === 'Object' || type === '' ? 'adapter' : type;
+}
+
+/** A class registered twice without names is told apart by a number. */
+function free(name: string, names: Set<string>): string {
+  let candidate = name;
+  for (let n = 2; names.has(candidate); n++) candidate = `${name}#${n}`;
+  names.add(candidate);
+  return candidate;
+}

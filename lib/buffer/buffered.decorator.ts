@@ -1,0 +1,95 @@
+import 'reflect-metadata';
+import { Inject } from '@nestjs/common';
+import { PATH_METADATA } from '@nestjs/common/constants.js';
+import { BufferContext } from './buffer.context.js';
+import { bufferedOptions, type BufferedOptions } from './buffer.options.js';
+
+const BUFFERED = Symbol('nestjs-emissions:buffered');
+/** Where a host of a decorated method finds the buffers of its application; Nest puts them there. */
+const BUFFERS = Symbol('nestjs-emissions:buffers');
+
+type Method = (this: Record<symbol, BufferContext | undefined>, ...args: unknown[]) => unknown;
+type Descriptor = TypedPropertyDescriptor<(...args: any[]) => any>;
+
+/**
+ * Gives every call of a method a buffer: what it emits is committed when it resolves and discarded when it throws. For cron
+ * jobs, queue workers, message handlers and plain services; the method returns a promise from then on.
+ *
+ * Within an active buffer it is a savepoint of that. On a route it gives the request a buffer even when its method is
+ * skipped (`GET`), which ends by the response's status, and `shouldCommit` overrides the module's for this route; on a
+ * route without interceptor or middleware, it works as on any method.
+ *
+ * @throws ConfigurationError for an unknown or wrong option
+ */
+export function Buffered(
+  options: BufferedOptions = {},
+): (target: object, key: string | symbol, descriptor: Descriptor) => void {
+  return (target, key, descriptor) => {
+    const resolved = bufferedOptions.resolve(
+      options,
+      `@Buffered on ${target.constructor.name}.${String(key)}`,
+    );
+    wrap(target, descriptor, { buffered: true, ...resolved }, (buffers, work, isRoute) => {
+      const unit = buffers.current();
+      if (!isRoute || unit?.http === undefined) return buffers.runBuffered(work);
+      unit.buffer ??= buffers.open();
+      if (resolved.shouldCommit !== undefined) unit.http.shouldCommit = resolved.shouldCommit;
+      return work();
+    });
+  };
+}
+
+/** Opts a route out: it has no buffer, and what it emits goes the way of the option `unbuffered`. */
+export function Unbuffered(): (
+  target: object,
+  key: string | symbol,
+  descriptor: Descriptor,
+) => void {
+  return (target, _key, descriptor) => {
+    wrap(target, descriptor, { buffered: false }, (buffers, work) => {
+      const unit = buffers.current();
+      if (unit?.http !== undefined) {
+        unit.buffer?.terminate();
+        unit.buffer = undefined;
+      }
+      return work();
+    });
+  };
+}
+
+/** What the decorators say about a route; `buffered` is undefined when they say nothing. */
+export interface RouteBuffering extends BufferedOptions {
+  readonly buffered: boolean | undefined;
+}
+
+/** Reads what was said about a method. */
+export function routeBufferingOf(method: object): RouteBuffering {
+  return (
+    (Reflect.getMetadata(BUFFERED, method) as RouteBuffering | undefined) ?? { buffered: undefined }
+  );
+}
+
+function wrap(
+  target: object,
+  descriptor: Descriptor,
+  metadata: RouteBuffering,
+  around: (buffers: BufferContext, work: () => unknown, isRoute: boolean) => unknown,
+): void {
+  const method = descriptor.value as Method;
+  const wrapped: Method = function (...args) {
+    const work = (): unknown => method.apply(this, args);
+    const buffers = this[BUFFERS];
+    // A host made by hand, in a unit test, belongs to no application.
+    return buffers === undefined
+      ? work()
+      : around(buffers, work, Reflect.hasMetadata(PATH_METADATA, wrapped));
+  };
+  Object.defineProperty(wrapped, 'name', { value: method.name });
+  Object.defineProperty(wrapped, 'length', { value: method.length });
+  for (const key of Reflect.getMetadataKeys(method)) {
+    Reflect.defineMetadata(key, Reflect.getMetadata(key, method), wrapped);
+  }
+  Reflect.defineMetadata(BUFFERED, metadata, wrapped);
+  Inject(BufferContext)(target, BUFFERS);
+  descriptor.value = wrapped;
+}

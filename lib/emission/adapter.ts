@@ -1,0 +1,49 @@
+import type { Emission } from './emission.js';
+
+/**
+ * One destination: the port that everything outside is reached through, be it a broker, a log, a gateway or a handler.
+ *
+ * What an implementation may rely on:
+ * - `deliver` is called with committed emissions only, in the order they were committed, from when the application has
+ *   started until `onApplicationShutdown` is called. Connect in `onModuleInit`, close in `onApplicationShutdown`.
+ * - It is never called twice at once, unless `concurrency` is greater than 1; then emissions of one `key` still go one
+ *   behind another. (A call that exceeded `timeoutMs` counts as over; its signal is aborted.)
+ * - It runs outside the async context of whoever emitted.
+ *
+ * What it owes: to return (or resolve) when the batch has arrived, and to throw when it has not. A throw fails the whole
+ * batch, a {@link PartialDeliveryError} the part it names; what failed is retried as the consumer is configured, then
+ * signalled and given up. It is delivered at least once: a retry may repeat what had arrived.
+ */
+export interface EmissionAdapter {
+  /** Names the adapter in signals, logs and lists when its registration does not; else its class does. */
+  readonly name?: string;
+  /**
+   * Tells whether it wants an emission; asked once per emission inside the commit, before anything is queued. Keep it
+   * quick and pure. A throw skips this emission for this adapter alone and is signalled as a failure.
+   */
+  interested?(emission: Emission): boolean;
+  /** Delivers a batch of 1 to `batchSize` emissions. */
+  deliver(batch: readonly Emission[], context: DeliveryContext): void | Promise<void>;
+}
+
+/** What an adapter is told about a call beside the batch. */
+export interface DeliveryContext {
+  /** 1 for the first try of this batch, growing with each retry. */
+  readonly attempt: number;
+  /** Aborted when the call has exceeded `timeoutMs`, and when the time to drain at shutdown is over. */
+  readonly signal: AbortSignal;
+  /** The name the adapter is registered under. */
+  readonly consumer: string;
+}
+
+/**
+ * Takes part in a commit before anything is handed over, all of it or none: critical handlers are run, durable rows are
+ * stored. A throw fails the commit.
+ */
+export interface CommitParticipant {
+  /**
+   * Called with what is about to be handed over, in order. Returns what is to be handed over in addition, behind it (and
+   * has gone through the same steps), or nothing. A promise holds the commit back.
+   */
+  accept(emissions: readonly Emission[]): readonly Emission[] | Promise<readonly Emission[]>;
+}

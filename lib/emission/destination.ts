@@ -1,0 +1,19 @@
+import type { EmissionAdapter } from './adapter.js';
+import type { ConsumerOptions } from './consumer.options.js';
+
+/** What the pipeline serves with a consumer of its own: an adapter or a handler, with the names it takes. */
+export interface Destination {
+  readonly kind: 'adapter' | 'handler';
+  /** Unique among its kind. */
+  readonly name: string;
+  readonly adapter: EmissionAdapter;
+  readonly options: ConsumerOptions;
+  /** 0 (first) to 9: who is served first when several wait. */
+  readonly priority: number;
+  /** Tells by the name alone, asked once per name. */
+  matches(name: string): boolean;
+  /** The names as one would write them, for lists. */
+  readonly pattern: string;
+  /** Takes one emission in its life, then leaves. */
+  readonly once: boolean;
+}

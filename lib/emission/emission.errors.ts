@@ -1,0 +1,59 @@
+import type { Emission } from './emission.js';
+import { EmissionsError } from './emissions.error.js';
+import { quote } from './quote.js';
+
+/** Thrown at start-up when an option is unknown, of the wrong type or impossible. The message names the option. */
+export class ConfigurationError extends EmissionsError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('EMISSIONS_CONFIGURATION', message, options);
+  }
+}
+
+/** Thrown by `emit` when what it was given is no emission: a missing or malformed name, tenant, key or time to live. */
+export class InvalidEmissionError extends EmissionsError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('EMISSIONS_INVALID', message, options);
+  }
+}
+
+/** Thrown by `emit` when a payload or its metadata holds something that cannot be copied. `path` leads to the culprit. */
+export class PayloadError extends EmissionsError {
+  constructor(
+    /** Where the culprit sits, as one would write it in code: `payload.items[2].callback`. */
+    readonly path: string,
+    reason: string,
+    options?: ErrorOptions,
+  ) {
+    super(
+      'EMISSIONS_PAYLOAD',
+      `${path} cannot be emitted: ${reason}. Emit plain data (strings, numbers, dates, arrays, objects, maps, sets, bytes), ` +
+        `or a class instance made of these.`,
+      options,
+    );
+  }
+}
+
+/** Thrown where a pattern is registered and is no pattern, and once per name by one that takes too long to match it. */
+export class PatternError extends EmissionsError {
+  constructor(pattern: unknown, reason: string, options?: ErrorOptions) {
+    super('EMISSIONS_PATTERN', `The pattern ${quote(pattern)} is refused: ${reason}.`, options);
+  }
+}
+
+/**
+ * Throw it from `deliver` when only some emissions of a batch failed: those, and only those, are retried (in their order);
+ * the others count as delivered.
+ */
+export class PartialDeliveryError extends EmissionsError {
+  constructor(
+    /** What was not delivered. Emissions that were not part of the batch are ignored. */
+    readonly failed: readonly Emission[],
+    options?: ErrorOptions,
+  ) {
+    super(
+      'EMISSIONS_PARTIAL_DELIVERY',
+      `${failed.length} of the batch could not be delivered.`,
+      options,
+    );
+  }
+}

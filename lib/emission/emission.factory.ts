@@ -1,0 +1,178 @@
+import { Clock } from './clock.js';
+import { assertName } from './emission-name.js';
+import { InvalidEmissionError } from './emission.errors.js';
+import type { Emission } from './emission.js';
+import { handedOut, isHandedOut } from './handed-out.js';
+import { Ids } from './ids.js';
+import { quote } from './quote.js';
+import { snapshot } from './snapshot.js';
+import type { TopicRouter } from './topics.js';
+
+/** What one may say about an emission beside name, payload and metadata. */
+export interface EmitOptions {
+  /** Emissions of one key keep their order at every consumer. */
+  key?: string | undefined;
+  /** Whose it is; goes before the tenant found in metadata or payload. */
+  tenant?: string | undefined;
+  /** For how many milliseconds it is worth delivering. */
+  ttlMs?: number | undefined;
+  /** Who emits it, for people and traces. */
+  source?: string | undefined;
+  /** In a handler: allows a `tenant` other than that of the emission being handled. */
+  crossTenant?: boolean | undefined;
+}
+
+/** What a unit of work adds to each of its emissions. */
+export interface EmissionOrigin {
+  /** Shared by all of the unit; without it, the id of its first emission. */
+  readonly correlationId?: string | undefined;
+  /** The emission whose handler is at work. */
+  readonly cause?: Emission | undefined;
+  /** Stamped on every emission: metadata below what `emit` says, tenant and source when nothing else gives them. */
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined;
+  readonly tenant?: string | undefined;
+  readonly source?: string | undefined;
+  /** When the reported work began. */
+  readonly initializedAt?: number | undefined;
+}
+
+export interface EmissionFactoryOptions {
+  /** `'deep'` copies and freezes; `'none'` trusts the caller not to change what was emitted. */
+  readonly snapshot: 'deep' | 'none';
+  /** Which metadata (else payload) field names the tenant. */
+  readonly tenancyKey?: string | undefined;
+}
+
+const EMPTY: Readonly<Record<string, unknown>> = Object.freeze({});
+const REMEMBERED_NAMES = 10_000;
+
+/** Makes the emissions of one application: checked, copied, frozen, with id, time, topic and tenant. */
+export class EmissionFactory {
+  readonly clock: Clock = new Clock();
+  readonly #ids = new Ids();
+  readonly #topics: TopicRouter;
+  readonly #options: EmissionFactoryOptions;
+  /** Names that passed the check, with their topics, so that each name pays for that once. */
+  readonly #names = new Map<string, string | undefined>();
+  #topicsVersion = -1;
+
+  constructor(topics: TopicRouter, options: EmissionFactoryOptions) {
+    this.#topics = topics;
+    this.#options = options;
+  }
+
+  /**
+   * @throws InvalidEmissionError for a malformed name, key, tenant, source or ttl
+   * @throws PayloadError when payload or metadata cannot be copied
+   */
+  create(
+    name: string,
+    payload: unknown,
+    metadata: Readonly<Record<string, unknown>> | undefined,
+    options: EmitOptions | undefined,
+    origin: EmissionOrigin,
+  ): Emission {
+    const topic = this.#topicOf(name);
+    if (options !== undefined) checkOptions(options);
+    const deep = this.#options.snapshot === 'deep';
+    const copied = deep ? snapshot(payload) : payload;
+    const stamped = this.#metadata(metadata, origin.metadata, deep);
+    const { cause } = origin;
+    const occurredAt = this.clock.now();
+    const id = this.#ids.next(occurredAt);
+    const emission: Emission = {
+      id,
+      name,
+      topic,
+      payload: copied,
+      metadata: stamped,
+      tenant: options?.tenant ?? this.#tenantOf(stamped, copied) ?? origin.tenant ?? cause?.tenant,
+      key: options?.key,
+      source: options?.source ?? origin.source,
+      correlationId: cause?.correlationId ?? origin.correlationId ?? id,
+      causationId: cause?.id,
+      depth: cause === undefined ? 0 : cause.depth + 1,
+      initializedAt: origin.initializedAt,
+      occurredAt,
+      ttlMs: options?.ttlMs,
+    };
+    if (deep && isHandedOut(copied)) {
+      Object.defineProperty(emission, 'payload', { get: () => handedOut(copied) });
+    }
+    return Object.freeze(emission);
+  }
+
+  #topicOf(name: string): string | undefined {
+    if (this.#topicsVersion !== this.#topics.version || this.#names.size > REMEMBERED_NAMES) {
+      this.#names.clear();
+      this.#topicsVersion = this.#topics.version;
+    }
+    const known = this.#names.get(name);
+    if (known !== undefined || this.#names.has(name)) return known;
+    assertName(name);
+    const topic = this.#topics.topicOf(name);
+    this.#names.set(name, topic);
+    return topic;
+  }
+
+  #metadata(
+    said: Readonly<Record<string, unknown>> | undefined,
+    stamp: Readonly<Record<string, unknown>> | undefined,
+    deep: boolean,
+  ): Readonly<Record<string, unknown>> {
+    if (said === undefined) return stamp ?? EMPTY;
+    if (typeof said !== 'object' || said === null || Array.isArray(said)) {
+      throw new InvalidEmissionError(`Metadata is an object, but got ${quote(said)}.`);
+    }
+    const merged = stamp === undefined ? said : { ...stamp, ...said };
+    return deep ? snapshot(merged, 'metadata') : merged;
+  }
+
+  #tenantOf(metadata: Readonly<Record<string, unknown>>, payload: unknown): string | undefined {
+    const key = this.#options.tenancyKey;
+    if (key === undefined) return undefined;
+    const tenant = ownField(metadata, key) ?? ownField(payload, key);
+    if (tenant === undefined || tenant === null || tenant === '') return undefined;
+    if (typeof tenant === 'string') return tenant;
+    if (typeof tenant === 'number' || typeof tenant === 'bigint') return String(tenant);
+    throw new InvalidEmissionError(
+      `The field '${key}' names the tenant (option tenancy.key) and must be a string or a number, but got ${quote(tenant)}.`,
+    );
+  }
+}
+
+function ownField(value: unknown, key: string): unknown {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, key)
+    ? (value as Record<string, unknown>)[key]
+    : undefined;
+}
+
+const TEXT_OPTIONS: readonly string[] = ['key', 'tenant', 'source'];
+const FLAG_OPTIONS: readonly string[] = ['crossTenant'];
+
+function checkOptions(options: EmitOptions): void {
+  for (const [key, value] of Object.entries(options)) {
+    if (value === undefined) continue;
+    if (TEXT_OPTIONS.includes(key)) {
+      if (typeof value === 'string' && value !== '') continue;
+      throw new InvalidEmissionError(
+        `emit's option ${key} takes a non-empty string, but got ${quote(value)}.`,
+      );
+    }
+    if (key === 'ttlMs') {
+      if (typeof value === 'number' && value >= 0) continue;
+      throw new InvalidEmissionError(
+        `emit's option ttlMs takes milliseconds of 0 or more, but got ${quote(value)}.`,
+      );
+    }
+    if (FLAG_OPTIONS.includes(key)) {
+      if (typeof value === 'boolean') continue;
+      throw new InvalidEmissionError(
+        `emit's option ${key} takes true or false, but got ${quote(value)}.`,
+      );
+    }
+    throw new InvalidEmissionError(
+      `emit has no option "${key}". It has: ${[...TEXT_OPTIONS, 'ttlMs', ...FLAG_OPTIONS].sort().join(', ')}.`,
+    );
+  }
+}

@@ -1,0 +1,177 @@
+import { Module, type DynamicModule, type ModuleMetadata, type Provider } from '@nestjs/common';
+import { DiscoveryModule, MetadataScanner } from '@nestjs/core';
+import { AdapterExplorer } from './adapter.explorer.js';
+import { AdapterModule } from './adapter.module.js';
+import type { AdapterRegistration } from './adapter.registration.js';
+import { BufferContext } from './buffer/buffer.context.js';
+import { EmissionsInterceptor } from './buffer/emissions.interceptor.js';
+import { EmissionsMiddleware } from './buffer/emissions.middleware.js';
+import { GraphqlOperations } from './buffer/graphql-operation.js';
+import { RequestOptions } from './buffer/request.options.js';
+import { EmissionFactory } from './emission/emission.factory.js';
+import { TopicRouter, type TopicMap } from './emission/topics.js';
+import { EmissionStreams } from './emission.streams.js';
+import { EmissionsLauncher } from './emissions.launcher.js';
+import { EmissionsConfigurableModule, GIVEN_OPTIONS } from './emissions.module-definition.js';
+import {
+  EMISSIONS_OPTIONS,
+  resolveEmissionsOptions,
+  type EmissionsOptions,
+  type ResolvedEmissionsOptions,
+} from './emissions.options.js';
+import { Emissions } from './emissions.service.js';
+import { CascadeGuard } from './handlers/cascade.guard.js';
+import { CriticalHandlers } from './handlers/critical.handlers.js';
+import { HandlerExplorer } from './handlers/handler.explorer.js';
+import { HandlerInvoker } from './handlers/handler.invoker.js';
+import { HandlerRegistry } from './handlers/handler.registry.js';
+import { withTimeLimit } from './pipeline/attempt.js';
+import { Pipeline } from './pipeline/pipeline.js';
+import { PipelinePlanner } from './pipeline.plan.js';
+import { Subscriptions } from './subscriptions.js';
+
+type Options = ResolvedEmissionsOptions;
+
+/** The floors, from the bottom up; each is made of what stands below it. */
+const providers: Provider[] = [
+  MetadataScanner,
+  {
+    provide: EMISSIONS_OPTIONS,
+    useFactory: (given: EmissionsOptions): Options => resolveEmissionsOptions(given),
+    inject: [GIVEN_OPTIONS],
+  },
+  {
+    provide: TopicRouter,
+    useFactory: (options: Options) => {
+      const router = new TopicRouter();
+      router.registerAll(options.topics);
+      return router;
+    },
+    inject: [EMISSIONS_OPTIONS],
+  },
+  {
+    provide: EmissionFactory,
+    useFactory: (topics: TopicRouter, { snapshot, tenancy }: Options) =>
+      new EmissionFactory(topics, { snapshot, tenancyKey: tenancy?.key }),
+    inject: [TopicRouter, EMISSIONS_OPTIONS],
+  },
+  {
+    provide: Pipeline,
+    useFactory: (options: Options, { clock }: EmissionFactory) =>
+      new Pipeline(options.pipeline, clock),
+    inject: [EMISSIONS_OPTIONS, EmissionFactory],
+  },
+  {
+    provide: BufferContext,
+    useFactory: (pipeline: Pipeline, { buffer }: Options) =>
+      new BufferContext((emissions) => pipeline.offer(emissions), buffer.capacity),
+    inject: [Pipeline, EMISSIONS_OPTIONS],
+  },
+  HandlerRegistry,
+  {
+    provide: HandlerInvoker,
+    useFactory: (buffers: BufferContext) => new HandlerInvoker(buffers),
+    inject: [BufferContext],
+  },
+  {
+    provide: CriticalHandlers,
+    useFactory: (registry: HandlerRegistry, invoker: HandlerInvoker, pipeline: Pipeline) => {
+      const handlers = new CriticalHandlers(registry, invoker, withTimeLimit);
+      pipeline.join(handlers);
+      return handlers;
+    },
+    inject: [HandlerRegistry, HandlerInvoker, Pipeline],
+  },
+  {
+    provide: CascadeGuard,
+    useFactory: ({ maxDepth }: Options) => new CascadeGuard(maxDepth),
+    inject: [EMISSIONS_OPTIONS],
+  },
+  {
+    provide: Subscriptions,
+    useFactory: (
+      registry: HandlerRegistry,
+      invoker: HandlerInvoker,
+      pipeline: Pipeline,
+      options: Options,
+    ) => new Subscriptions(registry, invoker, pipeline, options.pipeline),
+    inject: [HandlerRegistry, HandlerInvoker, Pipeline, EMISSIONS_OPTIONS],
+  },
+  {
+    provide: EmissionStreams,
+    useFactory: (pipeline: Pipeline, options: Options) =>
+      new EmissionStreams(pipeline, options.pipeline),
+    inject: [Pipeline, EMISSIONS_OPTIONS],
+  },
+  {
+    provide: PipelinePlanner,
+    useFactory: (pipeline: Pipeline, registry: HandlerRegistry, topics: TopicRouter) =>
+      new PipelinePlanner(pipeline, registry, topics),
+    inject: [Pipeline, HandlerRegistry, TopicRouter],
+  },
+  { provide: RequestOptions, useExisting: EMISSIONS_OPTIONS },
+  GraphqlOperations,
+  EmissionsInterceptor,
+  EmissionsMiddleware,
+  HandlerExplorer,
+  AdapterExplorer,
+  Emissions,
+  EmissionsLauncher,
+];
+
+/** What the interceptor, the middleware and `@Buffered` need wherever they are used, and what applications inject. */
+const exported = [
+  Emissions,
+  TopicRouter,
+  EmissionsInterceptor,
+  EmissionsMiddleware,
+  BufferContext,
+  RequestOptions,
+  GraphqlOperations,
+];
+
+/** What `forFeature` takes. */
+export interface EmissionsFeature {
+  /** The feature's own adapters. */
+  adapters?: AdapterRegistration[];
+  /** The feature's own topics, or names it adds to topics there are. */
+  topics?: TopicMap;
+  /** Modules whose exports the adapters inject. */
+  imports?: ModuleMetadata['imports'];
+}
+
+const FEATURE_TOPICS = Symbol('nestjs-emissions:feature-topics');
+
+/**
+ * Brings emissions to an application. Import `EmissionsModule.forRoot(options)` (or `forRootAsync`) once, in the root module;
+ * `Emissions`, the interceptor and the middleware can then be used everywhere.
+ *
+ * Options are checked when the application starts: a wrong one is a `ConfigurationError` that names it.
+ */
+@Module({ imports: [DiscoveryModule], providers, exports: exported })
+export class EmissionsModule extends EmissionsConfigurableModule {
+  /**
+   * Adds a feature module's own adapters and topics to those of `forRoot`.
+   *
+   * @throws ConfigurationError at start-up when a name belongs to two topics or an adapter's name is taken
+   */
+  static forFeature(feature: EmissionsFeature): DynamicModule {
+    const adapters = AdapterModule.forAll(feature.adapters, feature.imports);
+    return {
+      module: EmissionsFeatureModule,
+      imports: adapters,
+      exports: adapters,
+      providers: [
+        {
+          provide: FEATURE_TOPICS,
+          useFactory: (router: TopicRouter) => router.registerAll(feature.topics ?? {}),
+          inject: [TopicRouter],
+        },
+      ],
+    };
+  }
+}
+
+/** Holds what a feature module adds. */
+@Module({})
+export class EmissionsFeatureModule {}

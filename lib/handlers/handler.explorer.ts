@@ -1,0 +1,114 @@
+import { Injectable } from '@nestjs/common';
+import { ContextIdFactory, DiscoveryService, MetadataScanner, ModuleRef } from '@nestjs/core';
+import { Injector } from '@nestjs/core/injector/injector.js';
+import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
+import { isDeepStrictEqual } from 'node:util';
+import type { EmissionHandler, HandlerHost } from './handler.js';
+import type { HandlerOptions } from './handler.options.js';
+import { onEmissionsOf, type OnEmissionMetadata } from './on-emission.decorator.js';
+import type { EmissionPattern, SinglePattern } from '../emission/pattern.js';
+
+/** A handler as it was found: not yet checked. */
+export interface FoundHandler {
+  /** `Class.method`, with `#2` … for further decorators, unless the options name it. */
+  readonly id: string;
+  readonly pattern: EmissionPattern;
+  readonly options: HandlerOptions;
+  readonly host: HandlerHost;
+}
+
+type Host = NonNullable<InstanceWrapper['host']>;
+
+/** Finds the methods marked `@OnEmission` on every provider and controller of the application. */
+@Injectable()
+export class HandlerExplorer {
+  readonly #injector = new Injector();
+
+  constructor(
+    private readonly discovery: DiscoveryService,
+    private readonly scanner: MetadataScanner,
+    private readonly moduleRef: ModuleRef,
+  ) {}
+
+  /** In the order the modules were built; an alias is not a second handler. */
+  explore(): FoundHandler[] {
+    const seen = new Set<unknown>();
+    return [...this.discovery.getProviders(), ...this.discovery.getControllers()].flatMap(
+      (wrapper) => {
+        const instance: unknown = wrapper.instance;
+        if (
+          wrapper.isAlias ||
+          typeof instance !== 'object' ||
+          instance === null ||
+          seen.has(instance)
+        )
+          return [];
+        seen.add(instance);
+        return this.#exploreHost(wrapper, instance);
+      },
+    );
+  }
+
+  #exploreHost(wrapper: InstanceWrapper, instance: object): FoundHandler[] {
+    const prototype = Object.getPrototypeOf(instance) as Record<string, unknown> | null;
+    if (prototype === null || prototype === (Object.prototype as unknown)) return [];
+    return this.scanner.getAllMethodNames(prototype).flatMap((method) => {
+      const written = onEmissionsOf(prototype[method] as object);
+      if (written.length === 0) return [];
+      const owner = instance.constructor.name;
+      const host = this.#hostOf(wrapper, instance, method);
+      return merge(written).map(({ pattern, options }, i) => {
+        const id = options.id ?? `${owner}.${method}${i === 0 ? '' : `#${i + 1}`}`;
+        return { id, pattern, options, host };
+      });
+    });
+  }
+
+  #hostOf(wrapper: InstanceWrapper, instance: object, method: string): HandlerHost {
+    const host = wrapper.host!;
+    const describe = `${instance.constructor.name} (module ${host.name})`;
+    const bind = (owner: object): EmissionHandler<never> => {
+      const target = owner as Record<string, EmissionHandler<never>>;
+      return (payload, emission, context) => target[method]!(payload, emission, context);
+    };
+    if (wrapper.isDependencyTreeStatic() && !wrapper.isTransient) {
+      const bound = bind(instance);
+      return { describe, resolve: () => bound };
+    }
+    return {
+      describe,
+      resolve: async (emission) => bind(await this.#build(wrapper, instance, host, emission)),
+    };
+  }
+
+  /** Builds a request-scoped host for one call; the emission is its `REQUEST`. */
+  async #build(
+    wrapper: InstanceWrapper,
+    instance: object,
+    host: Host,
+    emission: unknown,
+  ): Promise<object> {
+    const contextId = ContextIdFactory.create();
+    this.moduleRef.registerRequestByContextId(emission, contextId);
+    const collection = host.controllers.has(wrapper.token) ? host.controllers : host.providers;
+    return (await this.#injector.loadPerContext(
+      instance,
+      host,
+      collection,
+      contextId,
+      wrapper,
+    )) as object;
+  }
+}
+
+/** Decorators that say the same beside their pattern are one handler. */
+function merge(written: readonly OnEmissionMetadata[]): OnEmissionMetadata[] {
+  const merged: { pattern: SinglePattern[]; options: HandlerOptions }[] = [];
+  for (const { pattern, options } of written) {
+    const same = merged.find((other) => isDeepStrictEqual(other.options, options));
+    const patterns = [pattern].flat() as SinglePattern[];
+    if (same === undefined) merged.push({ pattern: patterns, options });
+    else same.pattern.push(...patterns);
+  }
+  return merged;
+}

@@ -1,0 +1,76 @@
+import type { DeliveryContext, EmissionAdapter } from '../emission/adapter.js';
+import type { Destination } from '../emission/destination.js';
+import type { Emission } from '../emission/emission.js';
+import { Pattern, type EmissionPattern } from '../emission/pattern.js';
+import type { ResolvedHandlerOptions } from './handler.options.js';
+
+/** What a handler is told about a call beside the emission. */
+export interface HandlerContext {
+  /** 1 for the first try of this emission, growing with each retry. */
+  readonly attempt: number;
+  /** Aborted when the call has exceeded `timeoutMs`, and when the time to drain at shutdown is over. */
+  readonly signal: AbortSignal;
+  /** The id the handler goes by. */
+  readonly handlerId: string;
+}
+
+/** A handler as a function: what `subscribe` takes. */
+export type EmissionHandler<T = unknown> = (
+  payload: T,
+  emission: Emission<T>,
+  context: HandlerContext,
+) => unknown;
+
+/** Where the method of a handler lives. */
+export interface HandlerHost {
+  /** For people: the class and its module, or the place that subscribed. */
+  readonly describe: string;
+  /** The function to call; a promise for hosts that are built for each call (request-scoped ones). */
+  resolve(emission: Emission): EmissionHandler<never> | Promise<EmissionHandler<never>>;
+}
+
+/** One handler: what it takes, where it lives, how it is served. To the pipeline it is a destination like any other. */
+export class Handler implements Destination {
+  readonly kind = 'handler';
+  readonly adapter: EmissionAdapter;
+  #pattern: Pattern;
+
+  /** @throws PatternError when the pattern is none */
+  constructor(
+    readonly name: string,
+    pattern: EmissionPattern,
+    readonly options: ResolvedHandlerOptions,
+    readonly host: HandlerHost,
+    invoke: (handler: Handler, emission: Emission, call: DeliveryContext) => void | Promise<void>,
+  ) {
+    this.#pattern = new Pattern(pattern);
+    const { interested } = options;
+    this.adapter = {
+      deliver: ([emission], call) => invoke(this, emission!, call),
+      ...(interested && {
+        interested: (emission: Emission) => interested(emission as Emission<never>),
+      }),
+    };
+  }
+
+  get priority(): number {
+    return this.options.priority;
+  }
+
+  get once(): boolean {
+    return this.options.once;
+  }
+
+  get pattern(): string {
+    return this.#pattern.text;
+  }
+
+  matches(name: string): boolean {
+    return this.#pattern.matches(name);
+  }
+
+  /** Takes another pattern from now on. */
+  follow(pattern: EmissionPattern): void {
+    this.#pattern = new Pattern(pattern);
+  }
+}

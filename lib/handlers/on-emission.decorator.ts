@@ -1,0 +1,61 @@
+import 'reflect-metadata';
+import type { PayloadOf } from '../emission/catalog.js';
+import type { EmissionClass } from '../emission/emission-type.decorator.js';
+import type { Emission } from '../emission/emission.js';
+import type { EmissionPattern } from '../emission/pattern.js';
+import type { HandlerContext } from './handler.js';
+import type { HandlerOptions } from './handler.options.js';
+
+const ON_EMISSION = Symbol('nestjs-emissions:on-emission');
+
+/** One `@OnEmission` as it was written. */
+export interface OnEmissionMetadata {
+  readonly pattern: EmissionPattern;
+  readonly options: HandlerOptions;
+}
+
+/** What a handler of a pattern is called with: the catalog's payload, an instance of the class, or anything. */
+export type HandledPayload<P> = P extends readonly (infer Q)[]
+  ? SinglePayload<Q>
+  : SinglePayload<P>;
+
+type SinglePayload<P> =
+  P extends EmissionClass<infer T>
+    ? T
+    : P extends string
+      ? unknown extends PayloadOf<P>
+        ? any
+        : PayloadOf<P>
+      : any;
+
+type HandlerMethod<T> = (payload: T, emission: Emission<T>, context: HandlerContext) => unknown;
+
+/**
+ * Marks a method of a provider or controller as a handler: it is called with `(payload, emission, context)` for every
+ * committed emission that the pattern takes, outside the request that emitted, with retries and limits of its own.
+ *
+ * What it emits is committed when it succeeds. Returning {@link IGNORED} says it did nothing; throwing says it failed.
+ * Several decorators may stand on one method: those with the same options are one handler that takes what any of their
+ * patterns takes, once; others are handlers of their own (`Class.method`, `Class.method#2`, in the order they are written).
+ *
+ * Patterns and options are checked when the application starts; a mistake is a `ConfigurationError` or `PatternError`.
+ */
+export function OnEmission<const P extends EmissionPattern>(
+  pattern: P,
+  options: HandlerOptions = {},
+): <M extends HandlerMethod<HandledPayload<P>>>(
+  target: object,
+  key: string | symbol,
+  descriptor: TypedPropertyDescriptor<M>,
+) => void {
+  return (_target, _key, descriptor) => {
+    const method = descriptor.value as object;
+    // Decorators are applied from the bottom up: what stands above comes first.
+    Reflect.defineMetadata(ON_EMISSION, [{ pattern, options }, ...onEmissionsOf(method)], method);
+  };
+}
+
+/** The `@OnEmission`s of a method, in the order they are written. */
+export function onEmissionsOf(method: object): readonly OnEmissionMetadata[] {
+  return (Reflect.getOwnMetadata(ON_EMISSION, method) as OnEmissionMetadata[] | undefined) ?? [];
+}

@@ -1,0 +1,61 @@
+import type { DeliveryContext } from '../emission/adapter.js';
+import { DeliveryTimeoutError } from './pipeline.errors.js';
+
+/** One call of an adapter. The abort controller is made when somebody asks for its signal: most never do. */
+export class Attempt implements DeliveryContext {
+  #controller: AbortController | undefined;
+  #reason: unknown;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    readonly consumer: string,
+    readonly attempt: number,
+  ) {}
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#reason !== undefined) this.#controller.abort(this.#reason);
+    }
+    return this.#controller.signal;
+  }
+
+  /** Calls back unless the attempt is over before; 0 sets no limit. */
+  limit(timeoutMs: number, exceeded: () => void): void {
+    if (timeoutMs > 0) this.#timer = setTimeout(exceeded, timeoutMs);
+  }
+
+  /** The call has settled. */
+  end(): void {
+    clearTimeout(this.#timer);
+  }
+
+  abort(reason: Error): void {
+    this.#reason = reason;
+    clearTimeout(this.#timer);
+    this.#controller?.abort(reason);
+  }
+}
+
+/** Calls once, with a time limit in milliseconds (0: none). Rejects with a {@link DeliveryTimeoutError} when it is exceeded. */
+export async function withTimeLimit(
+  name: string,
+  timeoutMs: number,
+  work: (call: DeliveryContext) => void | Promise<void>,
+): Promise<void> {
+  const call = new Attempt(name, 1);
+  try {
+    await Promise.race([
+      work(call),
+      new Promise<never>((_, reject) => {
+        call.limit(timeoutMs, () => {
+          const error = new DeliveryTimeoutError(name, timeoutMs);
+          call.abort(error);
+          reject(error);
+        });
+      }),
+    ]);
+  } finally {
+    call.end();
+  }
+}

@@ -1,0 +1,109 @@
+import { Logger } from '@nestjs/common';
+import type { Destination } from '../emission/destination.js';
+import type { Emission } from '../emission/emission.js';
+import { signal, type EmissionDropped } from '../telemetry/channels.js';
+
+/** Says what became of a consumer's emissions: in signals, and, when something was given up, in the log. */
+export class ConsumerReport {
+  readonly #logger = new Logger('Emissions');
+  readonly #destination: Destination;
+
+  constructor(destination: Destination) {
+    this.#destination = destination;
+  }
+
+  /** Handlers report their own success: only they know whether an emission was handled or ignored. */
+  delivered(count: number, attempt: number, durationMs: number): void {
+    const { kind, name } = this.#destination;
+    if (kind === 'adapter') {
+      signal('emissions:adapter:delivered', () => ({ adapter: name, count, durationMs, attempt }));
+    }
+  }
+
+  retried(
+    failed: readonly Emission[],
+    error: unknown,
+    attempt: number,
+    durationMs: number,
+    delayMs: number,
+  ): void {
+    const { kind, name } = this.#destination;
+    const message = { ...describe('deliver', failed, error, attempt, durationMs), delayMs };
+    if (kind === 'adapter')
+      signal('emissions:adapter:retried', () => ({ adapter: name, ...message }));
+    else signal('emissions:handler:retried', () => ({ handler: name, ...message }));
+  }
+
+  failed(
+    phase: 'interested' | 'deliver',
+    failed: readonly Emission[],
+    error: unknown,
+    attempt: number,
+    durationMs: number,
+  ): void {
+    const { kind, name } = this.#destination;
+    const message = describe(phase, failed, error, attempt, durationMs);
+    if (kind === 'adapter')
+      signal('emissions:adapter:failed', () => ({ adapter: name, ...message }));
+    else signal('emissions:handler:failed', () => ({ handler: name, ...message }));
+    const what = phase === 'interested' ? 'could not tell whether it wants' : 'failed on';
+    this.#logger.error(
+      `The ${kind} ${name} ${what} ${count(failed.length)} ('${message.emission}'), attempt ${attempt}: ${messageOf(error)}`,
+      error instanceof Error ? error.stack : undefined,
+    );
+  }
+
+  unmatchable(emission: string, error: unknown): void {
+    const { kind, name } = this.#destination;
+    const message = {
+      phase: 'interested',
+      emission,
+      count: 1,
+      durationMs: 0,
+      attempt: 1,
+      error,
+    } as const;
+    if (kind === 'adapter')
+      signal('emissions:adapter:failed', () => ({ adapter: name, ...message }));
+    else signal('emissions:handler:failed', () => ({ handler: name, ...message }));
+    this.#logger.error(`The ${kind} ${name} does not take '${emission}': ${messageOf(error)}`);
+  }
+
+  overflowed(shed: readonly Emission[]): void {
+    const { name, options } = this.#destination;
+    signal('emissions:consumer:overflowed', () => ({
+      consumer: name,
+      policy: options.overflow,
+      count: shed.length,
+      capacity: options.capacity,
+    }));
+    this.dropped('overflow', shed.length, shed[0]);
+  }
+
+  dropped(reason: EmissionDropped['reason'], howMany: number, first: Emission | undefined): void {
+    signal('emissions:emission:dropped', () => ({
+      reason,
+      emission: first?.name ?? '',
+      count: howMany,
+      consumer: this.#destination.name,
+    }));
+  }
+}
+
+function describe(
+  phase: 'interested' | 'deliver',
+  failed: readonly Emission[],
+  error: unknown,
+  attempt: number,
+  durationMs: number,
+) {
+  return { phase, emission: failed[0]!.name, count: failed.length, durationMs, attempt, error };
+}
+
+function count(emissions: number): string {
+  return emissions === 1 ? 'an emission' : `${emissions} emissions`;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,60 @@
+import type { Emission } from '../emission/emission.js';
+import { Queue } from './queue.js';
+
+/**
+ * Keeps emissions of one key one behind another while several batches run at once.
+ *
+ * A key that is in a running batch is busy; what comes for it meanwhile is parked in its lane. When the batch is over, the
+ * lane is served before anything that came later; an empty lane disappears, so that memory follows what is pending, not
+ * how many keys there ever were.
+ */
+export class Lanes {
+  readonly #parked = new Map<string, Queue<Emission>>();
+  readonly #ready = new Queue<string>();
+  #count = 0;
+
+  /** How many emissions are parked. */
+  get length(): number {
+    return this.#count;
+  }
+
+  /** Whether a lane may go on. */
+  get ready(): boolean {
+    return this.#ready.length > 0;
+  }
+
+  /** Parks an emission behind its key when that is busy; else its key is busy from now on, and it may go. */
+  admit(emission: Emission & { key: string }): boolean {
+    const lane = this.#parked.get(emission.key);
+    if (lane === undefined) {
+      this.#parked.set(emission.key, new Queue());
+      return true;
+    }
+    lane.push(emission);
+    this.#count++;
+    return false;
+  }
+
+  /** Takes up to `most` emissions from the lane that has been ready for longest. */
+  take(most: number, into: Emission[]): string {
+    const key = this.#ready.shift();
+    const lane = this.#parked.get(key)!;
+    for (let i = Math.min(most, lane.length); i > 0; i--) {
+      into.push(lane.shift());
+      this.#count--;
+    }
+    return key;
+  }
+
+  /** The batch that held this key is over. */
+  release(key: string): void {
+    if (this.#parked.get(key)!.length > 0) this.#ready.push(key);
+    else this.#parked.delete(key);
+  }
+
+  clear(): void {
+    this.#parked.clear();
+    this.#ready.clear();
+    this.#count = 0;
+  }
+}

@@ -1,0 +1,300 @@
+import { Logger } from '@nestjs/common';
+import type { CommitParticipant } from '../emission/adapter.js';
+import type { Clock } from '../emission/clock.js';
+import type { Destination } from '../emission/destination.js';
+import type { Emission } from '../emission/emission.js';
+import { Consumer, type ConsumerHost } from './consumer.js';
+import { HandOver, type Plan } from './hand-over.js';
+import {
+  ConsumerNameError,
+  PipelineClosedError,
+  PipelineFullError,
+  SettleTimeoutError,
+} from './pipeline.errors.js';
+import type { PipelineOptions } from './pipeline.options.js';
+import { Routes } from './routes.js';
+import { Turns } from './turns.js';
+
+/** What is left when the pipeline has closed. */
+export interface ShutdownReport {
+  /** Whether everything was delivered. */
+  readonly drained: boolean;
+  /** Who was left with how many emissions. */
+  readonly left: readonly { readonly consumer: string; readonly count: number }[];
+}
+
+/** Sees every emission at the moment it is handed over. Must neither throw nor wait. */
+export type Tap = (emissions: readonly Emission[]) => void;
+
+/**
+ * Hands each committed emission to every consumer that wants it, all of a commit or nothing.
+ *
+ * ```
+ *   starting ──start──▶ running ──drain──▶ draining ──close──▶ closed
+ *   (keeps what         (hands over)      (hands over,         (refuses)
+ *    is offered)                           in a hurry)
+ * ```
+ */
+export class Pipeline implements ConsumerHost {
+  readonly #logger = new Logger('Emissions');
+  readonly #options: PipelineOptions;
+  readonly #turns = new Turns();
+  readonly #routes = new Routes();
+  readonly #handOver: HandOver;
+  readonly #participants: CommitParticipant[] = [];
+  readonly #taps = new Set<Tap>();
+  readonly #settlers = new Set<() => void>();
+  readonly #leaving = new Set<Consumer>();
+  #early: Emission[] = [];
+  #accepting = 0;
+  #retired: (destination: Destination) => void = () => {};
+  #state: 'starting' | 'running' | 'draining' | 'closed' = 'starting';
+
+  constructor(
+    options: PipelineOptions,
+    readonly clock: Clock,
+  ) {
+    this.#options = options;
+    this.#handOver = new HandOver(options.waitTimeoutMs);
+  }
+
+  get state(): 'starting' | 'running' | 'draining' | 'closed' {
+    return this.#state;
+  }
+
+  get hurried(): boolean {
+    return this.#settlers.size > 0 || this.#state === 'draining';
+  }
+
+  /** All consumers, in the order they were added. */
+  get consumers(): readonly Consumer[] {
+    return this.#routes.consumers;
+  }
+
+  /**
+   * Adds a consumer for a destination; it gets what is handed over from now on.
+   *
+   * @throws ConsumerNameError when one of its kind has that name
+   */
+  add(destination: Destination): void {
+    if (this.#routes.find(destination.kind, destination.name) !== undefined) {
+      throw new ConsumerNameError(
+        `There is a ${destination.kind} named '${destination.name}' already; give one of them another name.`,
+      );
+    }
+    this.#routes.add(new Consumer(destination, this));
+  }
+
+  /**
+   * Removes a consumer: it gets nothing further, what is queued for it is dropped and signalled. Resolves when its running
+   * call has finished.
+   *
+   * @returns whether there was one
+   */
+  async remove(kind: Destination['kind'], name: string): Promise<boolean> {
+    const consumer = this.#routes.find(kind, name);
+    if (consumer === undefined) return false;
+    this.#routes.remove(consumer);
+    this.#handOver.forget(consumer);
+    consumer.close('removed', false);
+    await this.#leave(consumer);
+    this.progressed();
+    return true;
+  }
+
+  /** A pattern has changed: who takes which names is to be found out anew. */
+  refresh(): void {
+    this.#routes.refresh();
+  }
+
+  /** Lets something take part in every commit, before anything is handed over. */
+  join(participant: CommitParticipant): void {
+    this.#participants.push(participant);
+  }
+
+  /** Shows every emission handed over to `tap`, at once; returns what stops it. */
+  tap(tap: Tap): () => void {
+    this.#taps.add(tap);
+    return () => this.#taps.delete(tap);
+  }
+
+  /**
+   * Hands emissions over to every consumer that wants them: all of them, or, with an error, none. Returns a promise only
+   * when something has to be waited for: a participant, or room in a queue whose overflow policy is `'wait'`.
+   *
+   * @throws PipelineFullError when a queue stays full
+   * @throws PipelineClosedError after the pipeline has closed
+   * @throws whatever a participant throws
+   */
+  offer(emissions: readonly Emission[]): void | Promise<void> {
+    if (this.#state === 'closed') throw new PipelineClosedError();
+    for (const participant of this.#participants) {
+      const accepted = participant.accept(emissions);
+      if (accepted instanceof Promise)
+        return this.#offerAccepted(accepted, this.#participants.indexOf(participant));
+      emissions = accepted;
+    }
+    return this.#handOverAll(emissions);
+  }
+
+  /** Starts the consumers: what was kept so far is handed over first. */
+  start(): void {
+    if (this.#state !== 'starting') return;
+    this.#state = 'running';
+    const early = this.#early;
+    this.#early = [];
+    for (const [consumer, wanted] of this.#plan(early)) consumer.push(wanted);
+  }
+
+  /** Resolves when nothing is pending anywhere; @throws SettleTimeoutError naming who is still busy. */
+  async settled(timeoutMs: number): Promise<void> {
+    if (this.#isIdle()) return;
+    await new Promise<void>((resolve, reject) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        this.#settlers.delete(done);
+        resolve();
+      };
+      const timer = setTimeout(() => {
+        this.#settlers.delete(done);
+        reject(new SettleTimeoutError(timeoutMs, this.#describeBusy()));
+      }, timeoutMs);
+      this.#settlers.add(done);
+      for (const consumer of this.consumers) consumer.hurry();
+    });
+  }
+
+  /** Waits until nothing is pending, for up to `drainTimeoutMs`; closes when that is over. */
+  async drain(): Promise<void> {
+    if (this.#state !== 'running') return;
+    this.#state = 'draining';
+    try {
+      await this.settled(this.#options.drainTimeoutMs);
+    } catch {
+      this.close();
+    }
+  }
+
+  /** Takes nothing more, gives up what is left, and reports it by name and count. */
+  close(): ShutdownReport {
+    if (this.#state === 'closed') return { drained: true, left: [] };
+    this.#state = 'closed';
+    this.#handOver.close();
+    const left = [...this.consumers, ...this.#leaving]
+      .map((consumer) => ({ consumer: consumer.name, count: consumer.close('shutdown', true) }))
+      .filter(({ count }) => count > 0);
+    if (this.#early.length > 0) left.push({ consumer: '(not started)', count: this.#early.length });
+    this.#early = [];
+    if (left.length > 0) {
+      this.#logger.error(
+        `Closed with emissions undelivered: ${left.map(({ consumer, count }) => `${consumer}: ${count}`).join(', ')}. ` +
+          `Raise pipeline.drainTimeoutMs (${this.#options.drainTimeoutMs} ms) to give them more time.`,
+      );
+    }
+    this.progressed();
+    return { drained: left.length === 0, left };
+  }
+
+  schedule(consumer: Consumer): void {
+    this.#turns.schedule(consumer);
+  }
+
+  progressed(): void {
+    this.#handOver.retry((waited) => this.#notify(waited));
+    if (this.#settlers.size > 0 && this.#isIdle()) for (const done of this.#settlers) done();
+  }
+
+  /** Calls back when a destination that takes one emission in its life has taken it. */
+  onRetired(listener: (destination: Destination) => void): void {
+    this.#retired = listener;
+  }
+
+  retire(consumer: Consumer): void {
+    this.#routes.remove(consumer);
+    this.#retired(consumer.destination);
+    void this.#leave(consumer);
+  }
+
+  /** Keeps an eye on a consumer that is no longer offered anything until it is done. */
+  async #leave(consumer: Consumer): Promise<void> {
+    this.#leaving.add(consumer);
+    if (consumer.pending > 0 || consumer.destination.once) {
+      await new Promise<void>((idle) => consumer.onIdle(idle));
+    }
+    this.#leaving.delete(consumer);
+  }
+
+  async #offerAccepted(accepted: Promise<readonly Emission[]>, index: number): Promise<void> {
+    this.#accepting++;
+    try {
+      let emissions = await accepted;
+      for (const participant of this.#participants.slice(index + 1))
+        emissions = await participant.accept(emissions);
+      if (this.#state === 'closed') throw new PipelineClosedError();
+      await this.#handOverAll(emissions);
+    } finally {
+      this.#accepting--;
+      this.progressed();
+    }
+  }
+
+  #handOverAll(emissions: readonly Emission[]): void | Promise<void> {
+    if (this.#state === 'starting') return this.#keep(emissions);
+    const plan = this.#plan(emissions);
+    const waiting = this.#handOver.push(plan, emissions);
+    if (waiting === undefined) this.#notify(emissions);
+    return waiting;
+  }
+
+  /** Keeps what is emitted while the application starts. */
+  #keep(emissions: readonly Emission[]): void {
+    if (this.#early.length + emissions.length > this.#options.capacity) {
+      throw new PipelineFullError(
+        '(not started)',
+        `More than ${this.#options.capacity} emissions were committed before the application had started ` +
+          `(option pipeline.capacity); emit from onApplicationBootstrap or later, or raise it.`,
+      );
+    }
+    for (const emission of emissions) this.#early.push(emission);
+    this.#notify(emissions);
+  }
+
+  /** Who gets what, in order. */
+  #plan(emissions: readonly Emission[]): Plan {
+    const plan: Plan = new Map();
+    for (const emission of emissions) {
+      for (const consumer of this.#routes.to(emission.name)) {
+        if (!consumer.wants(emission)) continue;
+        const wanted = plan.get(consumer);
+        if (wanted === undefined) plan.set(consumer, [emission]);
+        else wanted.push(emission);
+      }
+    }
+    return plan;
+  }
+
+  #notify(emissions: readonly Emission[]): void {
+    for (const tap of this.#taps) tap(emissions);
+  }
+
+  #isIdle(): boolean {
+    return (
+      this.#early.length === 0 &&
+      this.#accepting === 0 &&
+      this.#handOver.waiting === 0 &&
+      this.consumers.every((consumer) => consumer.pending === 0) &&
+      [...this.#leaving].every((consumer) => consumer.pending === 0)
+    );
+  }
+
+  #describeBusy(): string {
+    const busy = [...this.consumers, ...this.#leaving]
+      .filter((consumer) => consumer.pending > 0)
+      .map((consumer) => `${consumer.destination.kind} ${consumer.name}: ${consumer.pending}`);
+    if (this.#handOver.waiting > 0) busy.push(`${this.#handOver.waiting} commits wait for room`);
+    if (this.#accepting > 0) busy.push(`${this.#accepting} commits are in progress`);
+    if (this.#early.length > 0)
+      busy.push(`${this.#early.length} are kept until the application has started`);
+    return busy.join(', ');
+  }
+}

@@ -1,0 +1,45 @@
+const FIRST_SIZE = 16;
+
+/** A first-in-first-out queue: a ring of references that doubles when it is full and is given up when it is empty. */
+export class Queue<T> {
+  #ring: (T | undefined)[] = [];
+  #head = 0;
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  push(item: T): void {
+    if (this.#length === this.#ring.length) this.#grow();
+    this.#ring[(this.#head + this.#length++) & (this.#ring.length - 1)] = item;
+  }
+
+  /** The oldest item; look at `length` first. */
+  shift(): T {
+    const item = this.#ring[this.#head] as T;
+    this.#ring[this.#head] = undefined;
+    this.#head = (this.#head + 1) & (this.#ring.length - 1);
+    if (--this.#length === 0 && this.#ring.length > FIRST_SIZE * 64) this.clear();
+    return item;
+  }
+
+  peek(): T | undefined {
+    return this.#length === 0 ? undefined : this.#ring[this.#head];
+  }
+
+  clear(): void {
+    this.#ring = [];
+    this.#head = 0;
+    this.#length = 0;
+  }
+
+  #grow(): void {
+    const size = this.#ring.length === 0 ? FIRST_SIZE : this.#ring.length * 2;
+    const ring: (T | undefined)[] = Array.from({ length: size });
+    for (let i = 0; i < this.#length; i++)
+      ring[i] = this.#ring[(this.#head + i) % this.#ring.length];
+    this.#ring = ring;
+    this.#head = 0;
+  }
+}

@@ -1,0 +1,64 @@
+import { Logger } from '@nestjs/common';
+import type { Destination } from '../emission/destination.js';
+import type { Consumer } from './consumer.js';
+
+const REMEMBERED_NAMES = 10_000;
+
+/** Knows which consumers take which names; asked once per name, so that patterns cost nothing per emission. */
+export class Routes {
+  readonly #logger = new Logger('Emissions');
+  readonly #byName = new Map<string, readonly Consumer[]>();
+  readonly #warned = new Set<string>();
+  #consumers: readonly Consumer[] = [];
+
+  /** By priority, then in the order they were added. */
+  get consumers(): readonly Consumer[] {
+    return this.#consumers;
+  }
+
+  find(kind: Destination['kind'], name: string): Consumer | undefined {
+    return this.#consumers.find(
+      ({ destination }) => destination.kind === kind && destination.name === name,
+    );
+  }
+
+  add(consumer: Consumer): void {
+    const { priority } = consumer.destination;
+    const behind = this.#consumers.findIndex((other) => other.destination.priority > priority);
+    this.#consumers = this.#consumers.toSpliced(
+      behind < 0 ? this.#consumers.length : behind,
+      0,
+      consumer,
+    );
+    this.#byName.clear();
+  }
+
+  remove(consumer: Consumer): void {
+    this.#consumers = this.#consumers.filter((other) => other !== consumer);
+    this.#byName.clear();
+  }
+
+  /** Forgets what it knew of names: a pattern has changed. */
+  refresh(): void {
+    this.#byName.clear();
+  }
+
+  /** The consumers whose pattern takes the name; a name that nobody takes is warned about once. */
+  to(name: string): readonly Consumer[] {
+    const known = this.#byName.get(name);
+    if (known !== undefined) return known;
+    const takers = this.#consumers.filter((consumer) => consumer.takes(name));
+    if (this.#byName.size >= REMEMBERED_NAMES) this.#byName.clear();
+    this.#byName.set(name, takers);
+    if (takers.length === 0) this.#warn(name);
+    return takers;
+  }
+
+  #warn(name: string): void {
+    if (this.#warned.has(name) || this.#warned.size >= REMEMBERED_NAMES) return;
+    this.#warned.add(name);
+    this.#logger.warn(
+      `Nobody consumes '${name}': no adapter is registered and no @OnEmission pattern takes it. Is the name right?`,
+    );
+  }
+}

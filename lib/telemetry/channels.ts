@@ -1,0 +1,226 @@
+import { channel, type Channel } from 'node:diagnostics_channel';
+import { guardListeners } from './guard-listeners.js';
+
+/** An unit of work got a buffer. */
+export interface BufferStarted {
+  count: 1;
+}
+/** A buffer handed over what it held. */
+export interface BufferHandedOver {
+  /** How many emissions. */
+  count: number;
+  /** From when the hand-over began to when every consumer had it queued. */
+  durationMs: number;
+}
+/** A buffer, or what a nested `run` added to it (`savepoint`), was discarded. */
+export interface BufferTerminated {
+  count: number;
+  /** Whether the buffer around it lives on; sent only when there was something to discard. */
+  savepoint: boolean;
+  /** Why the commit failed; absent when the unit of work failed or asked for it. */
+  error?: unknown;
+}
+/** Emissions that will not be delivered, to anybody or to one consumer. */
+export interface EmissionDropped {
+  /** `unbuffered`: no buffer was active · `buffer-closed`: it came after commit or terminate began · `buffer-full` ·
+   * `overflow`: a consumer's queue shed it · `removed`: its consumer was taken away · `shutdown`: the time to drain was
+   * over · `no-tenant`: a channel needs one. */
+  reason:
+    | 'unbuffered'
+    | 'buffer-closed'
+    | 'buffer-full'
+    | 'overflow'
+    | 'removed'
+    | 'shutdown'
+    | 'no-tenant';
+  /** The name of the (first) emission. */
+  emission: string;
+  count: number;
+  /** Whose queue it was in, when it was in one. */
+  consumer?: string;
+}
+/** An emission outlived its `ttlMs` before a consumer got to it. */
+export interface EmissionExpired {
+  emission: string;
+  count: 1;
+  consumer: string;
+}
+/** An adapter took a batch. */
+export interface AdapterDelivered {
+  adapter: string;
+  count: number;
+  durationMs: number;
+  attempt: number;
+}
+/** An adapter gave up on emissions, or on asking whether it is interested in one (`phase`). */
+export interface AdapterFailed {
+  adapter: string;
+  phase: 'interested' | 'deliver';
+  /** The name of the (first) emission. */
+  emission: string;
+  count: number;
+  durationMs: number;
+  attempt: number;
+  error: unknown;
+}
+/** An adapter failed and will be tried again. */
+export interface AdapterRetried extends AdapterFailed {
+  /** The pause before the next try. */
+  delayMs: number;
+}
+/** A handler returned. */
+export interface HandlerSucceeded {
+  handler: string;
+  emission: string;
+  durationMs: number;
+  attempt: number;
+}
+/** A handler gave up on an emission. */
+export interface HandlerFailed {
+  handler: string;
+  phase: 'interested' | 'deliver';
+  emission: string;
+  count: number;
+  durationMs: number;
+  attempt: number;
+  error: unknown;
+}
+/** A handler failed and will be tried again. */
+export interface HandlerRetried extends HandlerFailed {
+  delayMs: number;
+}
+/** A consumer's queue was full. */
+export interface ConsumerOverflowed {
+  consumer: string;
+  policy: 'wait' | 'reject' | 'drop-oldest' | 'drop-newest';
+  /** How many were shed, or, for `wait` and `reject`, refused. */
+  count: number;
+  capacity: number;
+}
+/** A commit waits for room in a consumer's queue. */
+export interface ConsumerWaiting {
+  consumer: string;
+  /** How many emissions the commit holds for it. */
+  count: number;
+  capacity: number;
+}
+/** A chain of handlers grew deeper than `maxDepth` and was cut. */
+export interface CascadeCut {
+  emission: string;
+  depth: number;
+  /** The names from the first cause to the one that was refused. */
+  path: readonly string[];
+}
+/** A socket connected, with what `authenticate` found out. */
+export interface GatewayConnected {
+  socket: string;
+  tenant: string | undefined;
+  subject: string | undefined;
+}
+/** A socket was refused: `authenticate` threw, took too long or gave no tenant. */
+export interface GatewayRefused {
+  socket: string;
+  error: unknown;
+}
+/** A socket follows a channel. */
+export interface GatewaySubscribed {
+  socket: string;
+  tenant: string | undefined;
+  channel: string;
+}
+/** A socket was not let into a channel, or sent something malformed. */
+export interface GatewayDenied {
+  socket: string;
+  tenant: string | undefined;
+  channel: string;
+  error: unknown;
+}
+
+/** Every signal of this package: the channel's name and what is published there. */
+export interface EmissionsChannels {
+  'emissions:buffer:started': BufferStarted;
+  'emissions:buffer:committed': BufferHandedOver;
+  'emissions:buffer:flushed': BufferHandedOver;
+  'emissions:buffer:terminated': BufferTerminated;
+  'emissions:emission:dropped': EmissionDropped;
+  'emissions:emission:expired': EmissionExpired;
+  'emissions:adapter:delivered': AdapterDelivered;
+  'emissions:adapter:failed': AdapterFailed;
+  'emissions:adapter:retried': AdapterRetried;
+  'emissions:handler:succeeded': HandlerSucceeded;
+  'emissions:handler:failed': HandlerFailed;
+  'emissions:handler:ignored': HandlerSucceeded;
+  'emissions:handler:retried': HandlerRetried;
+  'emissions:consumer:overflowed': ConsumerOverflowed;
+  'emissions:consumer:waiting': ConsumerWaiting;
+  'emissions:cascade:cut': CascadeCut;
+  'emissions:gateway:connected': GatewayConnected;
+  'emissions:gateway:refused': GatewayRefused;
+  'emissions:gateway:subscribed': GatewaySubscribed;
+  'emissions:gateway:denied': GatewayDenied;
+}
+
+/** One of {@link EmissionsChannels}. */
+export type EmissionsChannelName = keyof EmissionsChannels;
+
+type Channels = { readonly [N in EmissionsChannelName]: Channel };
+
+const NAMES = [
+  'emissions:buffer:started',
+  'emissions:buffer:committed',
+  'emissions:buffer:flushed',
+  'emissions:buffer:terminated',
+  'emissions:emission:dropped',
+  'emissions:emission:expired',
+  'emissions:adapter:delivered',
+  'emissions:adapter:failed',
+  'emissions:adapter:retried',
+  'emissions:handler:succeeded',
+  'emissions:handler:failed',
+  'emissions:handler:ignored',
+  'emissions:handler:retried',
+  'emissions:consumer:overflowed',
+  'emissions:consumer:waiting',
+  'emissions:cascade:cut',
+  'emissions:gateway:connected',
+  'emissions:gateway:refused',
+  'emissions:gateway:subscribed',
+  'emissions:gateway:denied',
+] as const satisfies readonly EmissionsChannelName[];
+
+/** The names of all channels. */
+export const EMISSIONS_CHANNELS: readonly EmissionsChannelName[] = NAMES;
+
+const channels = Object.fromEntries(
+  NAMES.map((name) => [name, guardListeners(channel(name))]),
+) as unknown as Channels;
+
+/** Tells whether anybody listens; ask before a message is put together on a busy path. */
+export function hasListeners(name: EmissionsChannelName): boolean {
+  return channels[name].hasSubscribers;
+}
+
+/** Sends a signal. The message is put together only when somebody listens, and a listener that throws harms nobody. */
+export function signal<N extends EmissionsChannelName>(
+  name: N,
+  message: () => EmissionsChannels[N],
+): void {
+  const target = channels[name];
+  if (target.hasSubscribers) target.publish(message());
+}
+
+/**
+ * Listens to one of this package's signals, in every application of the process; returns what stops it.
+ *
+ * The same can be had from `node:diagnostics_channel`, untyped: `subscribe('emissions:adapter:failed', listener)`.
+ */
+export function onSignal<N extends EmissionsChannelName>(
+  name: N,
+  listener: (message: EmissionsChannels[N]) => void,
+): () => void {
+  const subscriber = (message: unknown): void => listener(message as EmissionsChannels[N]);
+  channels[name].subscribe(subscriber);
+  return () => {
+    channels[name].unsubscribe(subscriber);
+  };
+}
