@@ -146,7 +146,7 @@ export class EmissionBuffer {
     if (taken.length === 0) return done();
     try {
       const waiting = this.#outlet(taken);
-      return waiting === undefined ? done() : waiting.then(done, refused);
+      return waiting === undefined ? done() : waiting.then(() => done(), refused);
     } catch (error) {
       return refused(error);
     }

@@ -85,7 +85,7 @@ export function resolveHandlerOptions(
       );
     }
   }
-  const { capacity, overflow, retry, timeoutMs } = { ...defaults, ...settings };
+  const { capacity, overflow, timeoutMs } = { ...defaults, ...settings };
   const shared = { capacity, overflow, retry: { ...defaults.retry, ...settings.retry }, timeoutMs };
   const resolved = handlerOptions.resolve({ ...settings, ...withoutUndefined(shared) }, path);
   return { ...resolved, batchSize: 1, maxWaitMs: 0 } as ResolvedHandlerOptions;
