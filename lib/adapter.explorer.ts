@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
-import { AdapterBinding } from './emission/adapter-binding.js';
+import { AdapterBinding, BOUND_ADAPTER } from './emission/adapter-binding.js';
 import { ConfigurationError } from './emission/emission.errors.js';
 import { quote } from './emission/quote.js';
 
@@ -17,8 +17,9 @@ export class AdapterExplorer {
   explore(): (AdapterBinding & { readonly name: string })[] {
     const bindings = this.discovery
       .getProviders()
-      .map(({ instance }) => instance as unknown)
-      .filter((instance) => instance instanceof AdapterBinding);
+      .filter(({ isAlias }) => !isAlias)
+      .map(({ instance }) => bindingOf(instance))
+      .filter((binding) => binding !== undefined);
     const names = new Set<string>();
     for (const { name } of bindings) if (name !== undefined) claim(name, names);
     return bindings.map(({ adapter, name, consumer }) => {
@@ -33,6 +34,12 @@ export class AdapterExplorer {
       };
     });
   }
+}
+
+function bindingOf(instance: unknown): AdapterBinding | undefined {
+  if (instance instanceof AdapterBinding) return instance;
+  const carried = (instance as { [BOUND_ADAPTER]?: unknown } | null | undefined)?.[BOUND_ADAPTER];
+  return carried instanceof AdapterBinding ? carried : undefined;
 }
 
 function claim(name: string, names: Set<string>): void {

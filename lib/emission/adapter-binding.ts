@@ -4,8 +4,8 @@ import type { ConsumerSettings } from './consumer.options.js';
 /**
  * An adapter together with the name and the options it is to be served with.
  *
- * Any provider of the application that is an instance of this class is found at start-up and served by the pipeline: that
- * is how a module of its own (a gateway, a broker) brings its adapter along.
+ * Any provider of the application that is an instance of this class, or carries one under {@link BOUND_ADAPTER}, is found
+ * at start-up and served by the pipeline: that is how a gateway or a broker module brings its adapter along.
  */
 export class AdapterBinding {
   constructor(
@@ -15,6 +15,9 @@ export class AdapterBinding {
     readonly consumer: ConsumerSettings = {},
   ) {}
 }
+
+/** Where a provider that is something else besides carries its binding. */
+export const BOUND_ADAPTER: unique symbol = Symbol('nestjs-emissions:bound-adapter');
 
 /**
  * The token every adapter is provided under, in a module of its own each, so that the testing kit can put something else in

@@ -24,7 +24,7 @@ export interface BufferTerminated {
 export interface EmissionDropped {
   /** `unbuffered`: no buffer was active · `buffer-closed`: it came after commit or terminate began · `buffer-full` ·
    * `overflow`: a consumer's queue shed it · `removed`: its consumer was taken away · `shutdown`: the time to drain was
-   * over · `no-tenant`: a channel needs one. */
+   * over · `no-tenant`: a channel needs one · `foreign-tenant`: the gateway is anonymous. */
   reason:
     | 'unbuffered'
     | 'buffer-closed'
@@ -32,7 +32,8 @@ export interface EmissionDropped {
     | 'overflow'
     | 'removed'
     | 'shutdown'
-    | 'no-tenant';
+    | 'no-tenant'
+    | 'foreign-tenant';
   /** The name of the (first) emission. */
   emission: string;
   count: number;

@@ -1,0 +1,62 @@
+import {
+  ConfigurableModuleBuilder,
+  Module,
+  type ConfigurableModuleCls,
+  type ConfigurableModuleHost,
+  type DynamicModule,
+} from '@nestjs/common';
+import { WebSocketGateway } from '@nestjs/websockets';
+import { EmissionsGateway, GATEWAY_OPTIONS } from './emissions.gateway.js';
+import type { GatewayAddress, GatewayOptions } from './gateway.options.js';
+
+type Options = Partial<GatewayOptions<any>>;
+type Host = ConfigurableModuleHost<Options, 'forRoot', 'createGatewayOptions', GatewayAddress>;
+
+const host: Host = new ConfigurableModuleBuilder<Options>({
+  optionsInjectionToken: GATEWAY_OPTIONS,
+})
+  .setClassMethodName('forRoot')
+  .setFactoryMethodName('createGatewayOptions')
+  .setExtras<GatewayAddress>(
+    { namespace: '/', path: '/socket.io', cors: undefined },
+    (definition, address) => withGateway(definition, address),
+  )
+  .build();
+
+const GatewayConfigurableModule: ConfigurableModuleCls<
+  Options,
+  'forRoot',
+  'createGatewayOptions',
+  GatewayAddress
+> = host.ConfigurableModuleClass;
+
+/**
+ * Adds a gateway to the application: `EmissionsGatewayModule.forRoot({ authenticate, … })`, or `forRootAsync`, with `namespace`,
+ * `path` and `cors` beside the factory.
+ *
+ * Not needed for a subclass of `EmissionsGateway` with a `@WebSocketGateway` of its own: list that among your providers.
+ */
+@Module({})
+export class EmissionsGatewayModule extends GatewayConfigurableModule {}
+
+/** Each registration gets a class of its own, since Nest reads the address of a gateway from its class. */
+function withGateway(
+  definition: DynamicModule,
+  { namespace, path, cors }: GatewayAddress,
+): DynamicModule {
+  class ConfiguredGateway extends EmissionsGateway {}
+  WebSocketGateway({
+    namespace: namespace ?? '/',
+    path: path ?? '/socket.io',
+    ...(cors !== undefined && { cors }),
+  })(ConfiguredGateway);
+  return {
+    ...definition,
+    providers: [
+      ...(definition.providers ?? []),
+      ConfiguredGateway,
+      { provide: EmissionsGateway, useExisting: ConfiguredGateway },
+    ],
+    exports: [...(definition.exports ?? []), EmissionsGateway],
+  };
+}
