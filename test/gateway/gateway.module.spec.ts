@@ -1,0 +1,112 @@
+import { describe, expect, it } from '@jest/globals';
+import {
+  Injectable,
+  UseGuards,
+  type CanActivate,
+  type ExecutionContext,
+  type Type,
+} from '@nestjs/common';
+import { WebSocketGateway } from '@nestjs/websockets';
+import type { Socket } from 'socket.io';
+import { ConfigurationError, EmissionsModule } from 'nestjs-emissions';
+import {
+  EmissionsGateway,
+  EmissionsGatewayModule,
+  type GatewayIdentity,
+} from 'nestjs-emissions/gateway';
+import { serve, start } from '../support/app.js';
+import { authenticate, serveGateway, TENANTS } from '../support/gateway.js';
+import { listen } from '../support/signals.js';
+import { connect } from '../support/sockets.js';
+
+describe('the gateway module', () => {
+  it('refuses to start without authentication, and says what to write', async () => {
+    const starting = start({
+      imports: [EmissionsModule.forRoot({}), EmissionsGatewayModule.forRoot({})],
+    });
+    await expect(starting).rejects.toThrow(ConfigurationError);
+    await expect(starting).rejects.toThrow(/EmissionsGatewayModule\.forRoot\(\{ authenticate/);
+  });
+
+  it('refuses options that are wrong or exclude one another', async () => {
+    const starting = (gateway: object) =>
+      start({ imports: [EmissionsModule.forRoot({}), EmissionsGatewayModule.forRoot(gateway)] });
+    await expect(starting({ authenticate: 1 })).rejects.toThrow(
+      /EmissionsGateway\.authenticate takes a function, but got 1/,
+    );
+    await expect(starting({ authentificate: authenticate })).rejects.toThrow(
+      /has no option "authentificate"/,
+    );
+    await expect(starting({ authenticate, anonymous: true })).rejects.toThrow(
+      /exclude one another/,
+    );
+  });
+
+  it('lets anyone in when it is anonymous, and shows nothing that has a tenant', async () => {
+    await using app = await serveGateway({ anonymous: true });
+    using client = await connect(app.url);
+    using log = listen('emissions:emission:dropped');
+    await client.ask('subscribe', { channel: '*' });
+    await app.emissions.run(() => {
+      app.emissions.emit('of.a', {}, { orgId: 'a' });
+      app.emissions.emit('of.all', {});
+    });
+    await client.until(1);
+    expect(client.names).toEqual(['of.all']);
+    expect(log.of('emissions:emission:dropped')).toMatchObject([
+      { reason: 'foreign-tenant', emission: 'of.a' },
+    ]);
+  });
+
+  it('listens on a namespace and a path of its own, configured asynchronously', async () => {
+    await using app = await serve({
+      imports: [
+        EmissionsModule.forRoot(TENANTS),
+        EmissionsGatewayModule.forRootAsync({
+          namespace: '/live',
+          path: '/ws',
+          useFactory: async () => ({ authenticate }),
+        }),
+      ],
+    });
+    using client = await connect(`${app.url}/live`, { tenant: 'a' }, { path: '/ws' });
+    await client.ask('subscribe', { channel: '*' });
+    await app.emissions.run(() => app.emissions.emit('x', 1, { orgId: 'a' }));
+    expect(await client.until(1)).toHaveLength(1);
+  });
+
+  it('is not needed for a subclass with its own address, guards and rules', async () => {
+    @Injectable()
+    class Guard implements CanActivate {
+      canActivate(context: ExecutionContext) {
+        return context.switchToWs().getData<{ channel: string }>().channel !== 'event/guarded';
+      }
+    }
+    @UseGuards(Guard)
+    @WebSocketGateway({ namespace: '/own' })
+    class LiveGateway extends EmissionsGateway {
+      protected override authenticate(socket: Socket) {
+        return { tenant: String(socket.handshake.query['org']) };
+      }
+      protected override authorize(_identity: GatewayIdentity, channel: string) {
+        return channel !== '*';
+      }
+    }
+    await using app = await serve({
+      imports: [EmissionsModule.forRoot(TENANTS)],
+      providers: [Guard, LiveGateway as Type<LiveGateway>],
+    });
+    using client = await connect(`${app.url}/own`, {}, { query: { org: 'a' } });
+    expect(await client.ask('subscribe', { channel: '*' })).toMatchObject({ ok: false });
+    expect(await client.ask('subscribe', { channel: 'event/x' })).toMatchObject({ ok: true });
+    const refused = new Promise((resolve) => client.socket.once('exception', resolve));
+    client.socket.emit('subscribe', { channel: 'event/guarded' });
+    expect(await refused).toMatchObject({ status: 'error', message: 'Forbidden resource' });
+    await app.emissions.run(() => {
+      app.emissions.emit('guarded', 1, { orgId: 'a' });
+      app.emissions.emit('x', 2, { orgId: 'a' });
+    });
+    await client.until(1);
+    expect(client.names).toEqual(['x']);
+  });
+});

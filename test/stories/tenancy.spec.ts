@@ -1,0 +1,117 @@
+import { describe, expect, it } from '@jest/globals';
+import { Injectable } from '@nestjs/common';
+import fc from 'fast-check';
+import { Emissions, EmissionsModule, OnEmission } from 'nestjs-emissions';
+import { EmissionsGatewayModule } from 'nestjs-emissions/gateway';
+import { serve } from '../support/app.js';
+import { authenticate, TENANTS } from '../support/gateway.js';
+import { connect, type Client } from '../support/sockets.js';
+
+/** Cascades twice, within the tenant of what it handles, whichever that is. */
+@Injectable()
+class Cascade {
+  constructor(private readonly emissions: Emissions) {}
+
+  @OnEmission('order.created')
+  ship(payload: { of: string }) {
+    this.emissions.emit('order.shipped', payload);
+  }
+
+  @OnEmission('order.shipped')
+  bill(payload: { of: string }) {
+    this.emissions.emit('bill.sent', payload);
+  }
+}
+
+const tenants = ['a', 'b', 'a:1', ''.padEnd(3, 'é')] as const;
+const channels = ['*', 'topic/orders', 'event/order.created', 'event/bill.sent'] as const;
+
+const tenant = fc.constantFrom(...tenants);
+const client = fc.nat({ max: 5 });
+const step = fc.oneof(
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('connect' as const), client, tenant }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant('subscribe' as const),
+      client,
+      channel: fc.constantFrom(...channels),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('unsubscribe' as const),
+      client,
+      channel: fc.constantFrom(...channels),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('disconnect' as const), client }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constant('emit' as const),
+      tenant,
+      by: fc.constantFrom('metadata', 'payload', 'option'),
+    }),
+  },
+);
+
+describe('tenancy', () => {
+  it('lets no socket see an emission of another tenant, through joins, leaves, reconnects and cascades', async () => {
+    await using app = await serve({
+      imports: [EmissionsModule.forRoot(TENANTS), EmissionsGatewayModule.forRoot({ authenticate })],
+      providers: [Cascade],
+    });
+    let delivered = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 60 }), async (steps) => {
+        const clients = new Map<number, { of: string; client: Client }>();
+        const join = async (id: number, of: string): Promise<void> => {
+          clients.get(id)?.client.socket.close();
+          const connected = await connect(app.url, { tenant: of });
+          await connected.ask('subscribe', { channel: '*' });
+          clients.set(id, { of, client: connected });
+        };
+        for (const [id, of] of tenants.entries()) await join(id, of);
+        for (const each of steps) {
+          if (each.do === 'emit') await emit(app.emissions, each.tenant, each.by);
+          else if (each.do === 'connect') await join(each.client, each.tenant);
+          else if (each.do === 'disconnect') {
+            clients.get(each.client)?.client.socket.close();
+          } else {
+            const target = clients.get(each.client);
+            if (target?.client.socket.connected === true)
+              await target.client.ask(each.do, { channel: each.channel });
+          }
+        }
+        await app.emissions.settled();
+        // What was sent before an acknowledgement has arrived with it.
+        for (const { client: live } of clients.values()) {
+          if (live.socket.connected) await live.ask('unsubscribe', { channel: '*' });
+        }
+        for (const { of, client: each } of clients.values()) {
+          delivered += each.received.length;
+          expect(each.received.filter(({ payload }) => payload.of !== of)).toEqual([]);
+          expect(new Set(each.received.map(({ id }) => id)).size).toBe(each.received.length);
+          each.socket.close();
+        }
+      }),
+      { numRuns: 40 },
+    );
+    expect(delivered).toBeGreaterThan(500);
+  });
+});
+
+/** The tenant may be said in three ways. */
+function emit(
+  emissions: Emissions,
+  of: string,
+  by: 'metadata' | 'payload' | 'option',
+): Promise<unknown> {
+  return emissions.run(() => {
+    if (by === 'metadata') emissions.emit('order.created', { of }, { orgId: of });
+    else if (by === 'payload') emissions.emit('order.created', { of, orgId: of });
+    else emissions.emit('order.created', { of }, {}, { tenant: of });
+  });
+}
