@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
-import { AdapterBinding, BOUND_ADAPTER } from './emission/adapter-binding.js';
+import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
+import { AdapterBinding, type BringsAdapter } from './emission/adapter-binding.js';
 import { ConfigurationError } from './emission/emission.errors.js';
 import { quote } from './emission/quote.js';
 
@@ -18,7 +19,7 @@ export class AdapterExplorer {
     const bindings = this.discovery
       .getProviders()
       .filter(({ isAlias }) => !isAlias)
-      .map(({ instance }) => bindingOf(instance))
+      .map((wrapper) => bindingOf(wrapper))
       .filter((binding) => binding !== undefined);
     const names = new Set<string>();
     for (const { name } of bindings) if (name !== undefined) claim(name, names);
@@ -36,10 +37,13 @@ export class AdapterExplorer {
   }
 }
 
-function bindingOf(instance: unknown): AdapterBinding | undefined {
+function bindingOf({ instance, metatype }: InstanceWrapper): AdapterBinding | undefined {
   if (instance instanceof AdapterBinding) return instance;
-  const carried = (instance as { [BOUND_ADAPTER]?: unknown } | null | undefined)?.[BOUND_ADAPTER];
-  return carried instanceof AdapterBinding ? carried : undefined;
+  // Only the class is asked: touching a property of any provider could wake up one that is a proxy.
+  const prototype: unknown = metatype?.prototype;
+  const brings =
+    typeof prototype === 'object' && prototype !== null && 'emissionsAdapter' in prototype;
+  return brings ? (instance as BringsAdapter).emissionsAdapter : undefined;
 }
 
 function claim(name: string, names: Set<string>): void {

@@ -20,6 +20,7 @@ export { EmissionsInterceptor } from './buffer/emissions.interceptor.js';
 export { EmissionsMiddleware } from './buffer/emissions.middleware.js';
 export type { UnitContext } from './buffer/unit-of-work.js';
 export { AdapterBinding } from './emission/adapter-binding.js';
+export type { BringsAdapter } from './emission/adapter-binding.js';
 export type { DeliveryContext, EmissionAdapter } from './emission/adapter.js';
 export type { EmissionCatalog, EmissionName, PayloadOf } from './emission/catalog.js';
 export { fromCloudEvent, toCloudEvent } from './emission/cloud-event.js';

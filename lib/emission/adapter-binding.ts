@@ -4,8 +4,8 @@ import type { ConsumerSettings } from './consumer.options.js';
 /**
  * An adapter together with the name and the options it is to be served with.
  *
- * Any provider of the application that is an instance of this class, or carries one under {@link BOUND_ADAPTER}, is found
- * at start-up and served by the pipeline: that is how a gateway or a broker module brings its adapter along.
+ * Any provider of the application that is an instance of this class, or whose class brings one along
+ * ({@link BringsAdapter}), is found at start-up and served by the pipeline: that is how a gateway or a broker module brings its adapter along.
  */
 export class AdapterBinding {
   constructor(
@@ -16,8 +16,10 @@ export class AdapterBinding {
   ) {}
 }
 
-/** Where a provider that is something else besides carries its binding. */
-export const BOUND_ADAPTER: unique symbol = Symbol('nestjs-emissions:bound-adapter');
+/** What a provider implements that is something else besides, such as a gateway; looked for on its class. */
+export interface BringsAdapter {
+  readonly emissionsAdapter: AdapterBinding;
+}
 
 /**
  * The token every adapter is provided under, in a module of its own each, so that the testing kit can put something else in

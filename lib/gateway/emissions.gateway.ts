@@ -8,7 +8,7 @@ import {
   type OnGatewayInit,
 } from '@nestjs/websockets';
 import type { Namespace, Socket } from 'socket.io';
-import { AdapterBinding, BOUND_ADAPTER } from '../emission/adapter-binding.js';
+import { AdapterBinding, type BringsAdapter } from '../emission/adapter-binding.js';
 import { ConfigurationError } from '../emission/emission.errors.js';
 import { EmissionsError } from '../emission/emissions.error.js';
 import type { Emission } from '../emission/emission.js';
@@ -49,7 +49,7 @@ const ANONYMOUS: GatewayIdentity = { tenant: '' };
  * an array in order, each with its `offset`. It never names a tenant: that is fixed when the connection is authenticated.
  */
 export abstract class EmissionsGateway<I extends GatewayIdentity = GatewayIdentity>
-  implements OnModuleInit, OnGatewayInit, OnGatewayConnection, GatewayPort
+  implements OnModuleInit, OnGatewayInit, OnGatewayConnection, GatewayPort, BringsAdapter
 {
   /** The socket.io namespace; set by Nest. */
   @WebSocketServer()
@@ -65,7 +65,7 @@ export abstract class EmissionsGateway<I extends GatewayIdentity = GatewayIdenti
   #options: GatewayOptions<I> | undefined;
 
   /** What the pipeline finds and serves. */
-  get [BOUND_ADAPTER](): AdapterBinding {
+  get emissionsAdapter(): AdapterBinding {
     return new AdapterBinding(new GatewayAdapter(this), undefined, this.options.consumer);
   }
 
