@@ -77,7 +77,7 @@ const providers: Provider[] = [
     provide: CriticalHandlers,
     useFactory: (registry: HandlerRegistry, invoker: HandlerInvoker, pipeline: Pipeline) => {
       const handlers = new CriticalHandlers(registry, invoker, withTimeLimit);
-      pipeline.join(handlers);
+      pipeline.join(handlers, (name) => handlers.takes(name));
       return handlers;
     },
     inject: [HandlerRegistry, HandlerInvoker, Pipeline],

@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { CommitParticipant, DeliveryContext } from '../emission/adapter.js';
 import type { Emission } from '../emission/emission.js';
+import { isInterested } from '../emission/interest.js';
 import { signal } from '../telemetry/channels.js';
 import type { HandlerInvoker } from './handler.invoker.js';
 import type { Handler } from './handler.js';
@@ -20,20 +21,45 @@ export class CriticalHandlers implements CommitParticipant {
   }
 
   accept(emissions: readonly Emission[]): readonly Emission[] | Promise<readonly Emission[]> {
-    return this.#registry.hasCritical ? this.#run(emissions) : emissions;
+    return this.#registry.critical.length > 0 ? this.#run(emissions) : emissions;
+  }
+
+  /** Whether one of them is there for emissions of this name. */
+  takes(name: string): boolean {
+    return this.#registry.critical.some((handler) => this.#matches(handler, name));
   }
 
   /** What critical handlers emit joins the commit, and is shown to the critical handlers in turn. */
   async #run(emissions: readonly Emission[]): Promise<readonly Emission[]> {
     const all = [...emissions];
     for (const emission of all) {
-      for (const handler of this.#registry.criticalOf(emission)) {
+      for (const handler of this.#registry.critical) {
+        if (!this.#matches(handler, emission.name)) continue;
         // One behind another: the first that throws ends the commit.
         // oxlint-disable-next-line no-await-in-loop
-        await this.#invoke(handler, emission, all);
+        if (this.#wants(handler, emission)) await this.#invoke(handler, emission, all);
       }
     }
     return all;
+  }
+
+  /** A pattern that fails to answer takes nothing, and the failure is signalled. */
+  #matches(handler: Handler, name: string): boolean {
+    try {
+      return handler.matches(name);
+    } catch (error) {
+      this.#failed('interested', handler, name, error, 0);
+      return false;
+    }
+  }
+
+  #wants(handler: Handler, emission: Emission): boolean {
+    try {
+      return isInterested(handler.adapter, emission);
+    } catch (error) {
+      this.#failed('interested', handler, emission.name, error, 0);
+      throw error;
+    }
   }
 
   async #invoke(handler: Handler, emission: Emission, all: Emission[]): Promise<void> {
@@ -44,22 +70,24 @@ export class CriticalHandlers implements CommitParticipant {
         this.#invoker.invoke(handler, emission, call, outlet),
       );
     } catch (error) {
-      const durationMs = performance.now() - started;
-      signal('emissions:handler:failed', () => ({
-        handler: handler.name,
-        phase: 'deliver',
-        emission: emission.name,
-        count: 1,
-        durationMs,
-        attempt: 1,
-        error,
-      }));
-      this.#logger.error(
-        `The critical handler ${handler.name} failed on '${emission.name}'; the commit fails with it.`,
-        error instanceof Error ? error.stack : error,
-      );
+      this.#failed('deliver', handler, emission.name, error, performance.now() - started);
       throw error;
     }
+  }
+
+  #failed(
+    phase: 'interested' | 'deliver',
+    { name }: Handler,
+    emission: string,
+    error: unknown,
+    durationMs: number,
+  ): void {
+    const failure = { phase, emission, count: 1, durationMs, attempt: 1, error } as const;
+    signal('emissions:handler:failed', () => ({ handler: name, ...failure }));
+    this.#logger.error(
+      `The critical handler ${name} failed on '${emission}' (${phase}).`,
+      error instanceof Error ? error.stack : error,
+    );
   }
 }
 

@@ -24,7 +24,11 @@ export interface InvocationScope {
   ): T | Promise<T>;
 }
 
-const succeeded = (result: unknown): boolean => result !== IGNORED;
+/** A call as whoever makes it knows it; what that does not say, it does not know. */
+export interface HandlerCall extends DeliveryContext {
+  /** Whether the call was given up (it took too long, the application closed): what it still does no longer counts. */
+  readonly aborted?: boolean;
+}
 
 /** Calls handlers. `invoke` reads as the life of one call: find the host, open a scope, call, commit, report. */
 export class HandlerInvoker {
@@ -34,11 +38,14 @@ export class HandlerInvoker {
     this.#scope = scope;
   }
 
-  /** Resolves when the handler succeeded or ignored the emission and what it emitted is committed; rejects as it throws. */
+  /**
+   * Resolves when the handler succeeded or ignored the emission and what it emitted is committed; rejects as it throws. What
+   * a call emitted that was given up meanwhile is discarded, and its result is not reported.
+   */
   invoke(
     handler: Handler,
     emission: Emission,
-    call: DeliveryContext,
+    call: HandlerCall,
     outlet?: Outlet,
   ): void | Promise<void> {
     const started = performance.now();
@@ -57,7 +64,7 @@ export class HandlerInvoker {
     method: EmissionHandler<never>,
     handler: Handler,
     emission: Emission,
-    call: DeliveryContext,
+    call: HandlerCall,
     outlet: Outlet | undefined,
   ): unknown {
     const work = (): unknown =>
@@ -66,7 +73,8 @@ export class HandlerInvoker {
         emission as never,
         new InvocationContext(call, handler.name),
       );
-    return this.#scope.run(emission, work, succeeded, outlet);
+    const keep = (result: unknown): boolean => result !== IGNORED && call.aborted !== true;
+    return this.#scope.run(emission, work, keep, outlet);
   }
 }
 
@@ -74,9 +82,10 @@ function report(
   result: unknown,
   handler: Handler,
   emission: Emission,
-  call: DeliveryContext,
+  call: HandlerCall,
   started: number,
 ): void {
+  if (call.aborted === true) return;
   signal(result === IGNORED ? 'emissions:handler:ignored' : 'emissions:handler:succeeded', () => ({
     handler: handler.name,
     emission: emission.name,
@@ -87,10 +96,10 @@ function report(
 
 /** What a handler sees of the call it runs in. */
 class InvocationContext implements HandlerContext {
-  readonly #call: DeliveryContext;
+  readonly #call: HandlerCall;
 
   constructor(
-    call: DeliveryContext,
+    call: HandlerCall,
     readonly handlerId: string,
   ) {
     this.#call = call;

@@ -2,6 +2,7 @@ import type { ConsumerOptions, ConsumerSettings } from '../emission/consumer.opt
 import { consumerOptions } from '../emission/consumer.options.js';
 import { ConfigurationError } from '../emission/emission.errors.js';
 import type { Emission } from '../emission/emission.js';
+import { overDefaults } from '../emission/over-defaults.js';
 import {
   callback,
   defineOptions,
@@ -20,7 +21,8 @@ export interface HandlerOptions extends Pick<
   id?: string;
   /**
    * Tells whether the handler wants an emission that its pattern takes. Called inside the commit, before anything is
-   * queued: keep it quick and pure. A throw skips the emission for this handler and is signalled as its failure.
+   * queued: keep it quick and pure. A throw skips the emission for this handler and is signalled as its failure; that of a
+   * critical handler fails the commit.
    */
   interested?: (emission: Emission<never>) => boolean;
   /**
@@ -85,14 +87,8 @@ export function resolveHandlerOptions(
       );
     }
   }
-  const { capacity, overflow, timeoutMs } = { ...defaults, ...settings };
-  const shared = { capacity, overflow, retry: { ...defaults.retry, ...settings.retry }, timeoutMs };
-  const resolved = handlerOptions.resolve({ ...settings, ...withoutUndefined(shared) }, path);
+  const { capacity, overflow, retry, timeoutMs } = overDefaults(defaults, settings);
+  const shared = { capacity, overflow, retry, timeoutMs } as HandlerOptions;
+  const resolved = handlerOptions.resolve({ ...settings, ...shared }, path);
   return { ...resolved, batchSize: 1, maxWaitMs: 0 } as ResolvedHandlerOptions;
-}
-
-function withoutUndefined(options: object): HandlerOptions {
-  return Object.fromEntries(
-    Object.entries(options).filter(([, value]) => value !== undefined),
-  ) as HandlerOptions;
 }

@@ -1,4 +1,3 @@
-import type { Emission } from '../emission/emission.js';
 import { DuplicateHandlerError } from './handler.errors.js';
 import type { Handler } from './handler.js';
 
@@ -32,21 +31,20 @@ export class HandlerRegistry {
     return [...this.#handlers.values()];
   }
 
-  /** Those that take emissions of this name. */
+  /** Those that take emissions of this name; a pattern that fails to answer does not. */
   of(name: string): Handler[] {
-    return this.all().filter((handler) => handler.matches(name));
+    return this.all().filter((handler) => {
+      try {
+        return handler.matches(name);
+      } catch {
+        return false;
+      }
+    });
   }
 
-  /** The critical handlers that want an emission, in the order they are to run. */
-  criticalOf(emission: Emission): Handler[] {
-    return this.#critical.filter(
-      (handler) =>
-        handler.matches(emission.name) && handler.adapter.interested?.(emission) !== false,
-    );
-  }
-
-  get hasCritical(): boolean {
-    return this.#critical.length > 0;
+  /** The critical handlers, in the order they are to run. */
+  get critical(): readonly Handler[] {
+    return this.#critical;
   }
 
   #sortCritical(): void {

@@ -20,6 +20,11 @@ export class Attempt implements DeliveryContext {
     return this.#controller.signal;
   }
 
+  /** Whether it was given up before it settled; says so without making a signal. */
+  get aborted(): boolean {
+    return this.#reason !== undefined;
+  }
+
   /** Calls back unless the attempt is over before; 0 sets no limit. */
   limit(timeoutMs: number, exceeded: () => void): void {
     if (timeoutMs > 0) this.#timer = setTimeout(exceeded, timeoutMs);

@@ -1,7 +1,8 @@
 import { Logger } from '@nestjs/common';
 import type { Destination } from '../emission/destination.js';
 import type { Emission } from '../emission/emission.js';
-import { signal, type EmissionDropped } from '../telemetry/channels.js';
+import { quote } from '../emission/quote.js';
+import { signal, type AdapterFailed, type EmissionDropped } from '../telemetry/channels.js';
 
 /** Says what became of a consumer's emissions: in signals, and, when something was given up, in the log. */
 export class ConsumerReport {
@@ -43,29 +44,25 @@ export class ConsumerReport {
   ): void {
     const { kind, name } = this.#destination;
     const message = describe(phase, failed, error, attempt, durationMs);
-    if (kind === 'adapter')
-      signal('emissions:adapter:failed', () => ({ adapter: name, ...message }));
-    else signal('emissions:handler:failed', () => ({ handler: name, ...message }));
+    this.#signalFailed(message);
     const what = phase === 'interested' ? 'could not tell whether it wants' : 'failed on';
     this.#logger.error(
       `The ${kind} ${name} ${what} ${count(failed.length)} ('${message.emission}'), attempt ${attempt}: ${messageOf(error)}`,
-      error instanceof Error ? error.stack : undefined,
+      stackOf(error),
     );
   }
 
+  /** A pattern could not answer for a name. */
   unmatchable(emission: string, error: unknown): void {
     const { kind, name } = this.#destination;
-    const message = {
+    this.#signalFailed({
       phase: 'interested',
       emission,
       count: 1,
       durationMs: 0,
       attempt: 1,
       error,
-    } as const;
-    if (kind === 'adapter')
-      signal('emissions:adapter:failed', () => ({ adapter: name, ...message }));
-    else signal('emissions:handler:failed', () => ({ handler: name, ...message }));
+    });
     this.#logger.error(`The ${kind} ${name} does not take '${emission}': ${messageOf(error)}`);
   }
 
@@ -88,7 +85,16 @@ export class ConsumerReport {
       consumer: this.#destination.name,
     }));
   }
+
+  #signalFailed(message: Failure): void {
+    const { kind, name } = this.#destination;
+    if (kind === 'adapter')
+      signal('emissions:adapter:failed', () => ({ adapter: name, ...message }));
+    else signal('emissions:handler:failed', () => ({ handler: name, ...message }));
+  }
 }
+
+type Failure = Omit<AdapterFailed, 'adapter'>;
 
 function describe(
   phase: 'interested' | 'deliver',
@@ -96,7 +102,7 @@ function describe(
   error: unknown,
   attempt: number,
   durationMs: number,
-) {
+): Failure {
   return { phase, emission: failed[0]!.name, count: failed.length, durationMs, attempt, error };
 }
 
@@ -104,6 +110,20 @@ function count(emissions: number): string {
   return emissions === 1 ? 'an emission' : `${emissions} emissions`;
 }
 
+/** Anything can be thrown, also what cannot be turned into text. */
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  try {
+    if (error instanceof Error) return error.message;
+  } catch {
+    // A message that throws is no message: the error is shown as a value.
+  }
+  return typeof error === 'string' ? error : quote(error);
+}
+
+function stackOf(error: unknown): string | undefined {
+  try {
+    return error instanceof Error ? error.stack : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -1,7 +1,9 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { Clock } from '../emission/clock.js';
 import type { Destination } from '../emission/destination.js';
 import { PartialDeliveryError } from '../emission/emission.errors.js';
 import { isExpired, type Emission } from '../emission/emission.js';
+import { isInterested } from '../emission/interest.js';
 import { signal } from '../telemetry/channels.js';
 import { Attempt } from './attempt.js';
 import { backoff } from './backoff.js';
@@ -20,8 +22,10 @@ export interface ConsumerHost {
   /** Somebody waits for everything to settle, or the application is closing: batches are not to wait to fill up. */
   readonly hurried: boolean;
   schedule(consumer: Consumer): void;
+  /** Starts a timer in the context of no request. */
+  outside<T>(arm: () => T): T;
   /** There is room again, or nothing left to do. */
-  progressed(): void;
+  progressed(consumer: Consumer): void;
   /** The consumer took the one emission of its life. */
   retire(consumer: Consumer): void;
 }
@@ -38,13 +42,14 @@ export interface ConsumerHost {
  *                    parked                 waiting to be retried ──▶ given up
  * ```
  *
- * `pending` counts all of these but the last two ends; it never exceeds `capacity`.
+ * `pending` counts all of these but the last two ends; it never exceeds `capacity`, save for what was kept while the
+ * application started.
  */
 export class Consumer implements Runnable {
   readonly #queue = new Queue<Emission>();
   readonly #lanes: Lanes | undefined;
-  readonly #running = new Set<Attempt>();
-  readonly #retries = new Set<NodeJS.Timeout>();
+  readonly #running = new Map<Attempt, readonly Emission[]>();
+  readonly #retries = new Map<NodeJS.Timeout, readonly Emission[]>();
   readonly #report: ConsumerReport;
   #inCalls = 0;
   #calls = 0;
@@ -65,6 +70,10 @@ export class Consumer implements Runnable {
 
   get name(): string {
     return this.destination.name;
+  }
+
+  get priority(): number {
+    return this.destination.priority;
   }
 
   /** Queued, parked, in a call or waiting to be retried. */
@@ -94,34 +103,31 @@ export class Consumer implements Runnable {
 
   /** Asks the destination whether it wants the emission; one that throws does not get it, and the failure is signalled. */
   wants(emission: Emission): boolean {
-    const { adapter } = this.destination;
-    if (adapter.interested === undefined) return true;
     try {
-      return adapter.interested(emission);
+      return isInterested(this.destination.adapter, emission);
     } catch (error) {
       this.#report.failed('interested', [emission], error, 1, 0);
       return false;
     }
   }
 
-  /** Queues emissions, shedding as `overflow` says when it is one of the shedding policies. */
+  /**
+   * Queues emissions. A shedding `overflow` policy sheds what does not fit; with the others, {@link HandOver} sees to it that
+   * they fit.
+   */
   push(emissions: readonly Emission[]): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#spent) return;
     if (this.destination.once) {
-      if (this.#spent) return;
       this.#spent = true;
       emissions = emissions.slice(0, 1);
       this.host.retire(this);
     }
+    const { overflow } = this.destination.options;
+    const sheds = overflow === 'drop-oldest' || overflow === 'drop-newest';
     const shed: Emission[] = [];
     for (const emission of emissions) {
-      if (this.room > 0) this.#queue.push(emission);
-      else if (this.destination.options.overflow !== 'drop-oldest' || this.#queue.length === 0)
-        shed.push(emission);
-      else {
-        shed.push(this.#queue.shift());
-        this.#queue.push(emission);
-      }
+      if (!sheds || this.room > 0) this.#queue.push(emission);
+      else shed.push(this.#exchange(emission));
     }
     if (shed.length > 0) this.#report.overflowed(shed);
     this.#wake();
@@ -131,9 +137,12 @@ export class Consumer implements Runnable {
   turn(): void {
     this.#scheduled = false;
     const { concurrency } = this.destination.options;
-    for (let calls = 0; this.#calls < concurrency && this.#due(); calls++) {
+    for (let calls = 0; this.#due() && this.#calls < concurrency; calls++) {
       if (calls === CALLS_PER_TURN) return this.#wake();
-      this.#deliver(...this.#take());
+      const { batch, keys } = this.#take();
+      this.#calls++;
+      this.#inCalls += batch.length;
+      this.#deliver(batch, keys, 1);
     }
   }
 
@@ -143,31 +152,49 @@ export class Consumer implements Runnable {
   }
 
   /**
-   * Takes nothing more and forgets what is queued; returns how many emissions that were. Calls that run are left to finish,
-   * or, with `abort`, told to stop and forgotten too.
+   * Takes nothing more and forgets what is queued; returns how many emissions that were. Calls that run, and their retries,
+   * are left to finish, or, with `abort`, told to stop and forgotten too.
    */
   close(reason: 'removed' | 'shutdown', abort: boolean): number {
-    if (this.#closed) return 0;
     this.#closed = true;
-    const first = this.#queue.peek();
-    let left = this.#queue.length + (this.#lanes?.length ?? 0);
+    const first = this.#first(abort);
+    let left = this.pending - this.#inCalls;
     this.#queue.clear();
     this.#lanes?.clear();
     clearTimeout(this.#waitTimer);
     if (abort) {
       left += this.#inCalls;
       this.#inCalls = 0;
-      for (const timer of this.#retries) clearTimeout(timer);
-      for (const attempt of this.#running) attempt.abort(new ShutdownError());
+      for (const timer of this.#retries.keys()) clearTimeout(timer);
+      const running = [...this.#running.keys()];
+      this.#retries.clear();
       this.#running.clear();
+      for (const attempt of running) attempt.abort(new ShutdownError());
       this.#idle?.();
     }
     if (left > 0) this.#report.dropped(reason, left, first);
     return left;
   }
 
+  /** The oldest of what `close` gives up. */
+  #first(abort: boolean): Emission | undefined {
+    const calls = abort ? [...this.#running.values(), ...this.#retries.values()] : [];
+    return calls[0]?.[0] ?? (this.#lanes?.length ? this.#lanes.peek() : this.#queue.peek());
+  }
+
+  /** One goes, the oldest that is not in a call or the newest; returns which. */
+  #exchange(newest: Emission): Emission {
+    const parked = this.#lanes?.length ?? 0;
+    if (this.destination.options.overflow !== 'drop-oldest' || parked + this.#queue.length === 0)
+      return newest;
+    // What is parked came before what is queued.
+    const oldest = parked > 0 ? this.#lanes!.shed() : this.#queue.shift();
+    this.#queue.push(newest);
+    return oldest;
+  }
+
   #wake(): void {
-    if (this.#scheduled || this.#calls >= this.destination.options.concurrency || !this.#due())
+    if (this.#scheduled || !this.#due() || this.#calls >= this.destination.options.concurrency)
       return;
     this.#scheduled = true;
     this.host.schedule(this);
@@ -187,36 +214,38 @@ export class Consumer implements Runnable {
     return false;
   }
 
-  /** The next batch, and the keys it makes busy. */
-  #take(): [Emission[], readonly string[]] {
+  /** The next batch, and the keys it makes busy. It is empty when all there is waits for a busy key. */
+  #take(): { batch: Emission[]; keys: ReadonlySet<string> } {
     clearTimeout(this.#waitTimer);
     this.#waitTimer = undefined;
     this.#overdue = false;
     const { batchSize } = this.destination.options;
+    const lanes = this.#lanes;
     const batch: Emission[] = [];
-    const keys: string[] = [];
-    while (batch.length < batchSize && this.#lanes?.ready === true) {
-      keys.push(this.#lanes.take(batchSize - batch.length, batch));
+    if (lanes === undefined) {
+      while (batch.length < batchSize && this.#queue.length > 0) batch.push(this.#queue.shift());
+      return { batch, keys: NO_KEYS };
+    }
+    const keys = new Set<string>();
+    while (batch.length < batchSize && lanes.ready) {
+      keys.add(lanes.take(batchSize - batch.length, batch));
     }
     while (batch.length < batchSize && this.#queue.length > 0) {
       const emission = this.#queue.shift();
-      if (this.#lanes === undefined || emission.key === undefined) batch.push(emission);
-      else if (keys.includes(emission.key)) batch.push(emission);
-      else if (this.#lanes.admit(emission as Emission & { key: string })) {
-        keys.push(emission.key);
+      const { key } = emission;
+      if (key === undefined || keys.has(key)) batch.push(emission);
+      else if (lanes.admit(emission as Emission & { key: string })) {
+        keys.add(key);
         batch.push(emission);
       }
     }
-    return [batch, keys];
+    return { batch, keys };
   }
 
-  #deliver(batch: readonly Emission[], keys: readonly string[], attempt = 1): void {
-    if (attempt === 1) {
-      this.#calls++;
-      this.#inCalls += batch.length;
-    }
+  #deliver(batch: readonly Emission[], keys: ReadonlySet<string>, attempt: number): void {
     const alive = this.#withoutExpired(batch);
     if (alive.length === 0) return this.#release(keys);
+    if (alive.length < batch.length) this.host.progressed(this);
     const { adapter, options, name } = this.destination;
     const started = performance.now();
     const call = new Attempt(name, attempt);
@@ -227,14 +256,16 @@ export class Consumer implements Runnable {
       call.end();
       if (!this.#forgotten(call)) this.#settle(alive, keys, attempt, started, failed, error);
     };
-    this.#running.add(call);
+    this.#running.set(call, alive);
     call.limit(options.timeoutMs, () => {
       const error = new DeliveryTimeoutError(name, options.timeoutMs);
       call.abort(error);
       settle(error);
     });
     try {
-      const result = adapter.deliver(alive, call);
+      // What an adapter puts into its async context stays there.
+      const scope = new AsyncResource('nestjs-emissions:delivery');
+      const result = scope.runInAsyncScope(adapter.deliver, adapter, alive, call);
       if (isThenable(result))
         result.then(
           () => settle(),
@@ -253,7 +284,7 @@ export class Consumer implements Runnable {
 
   #settle(
     batch: readonly Emission[],
-    keys: readonly string[],
+    keys: ReadonlySet<string>,
     attempt: number,
     started: number,
     hasFailed: boolean,
@@ -266,15 +297,17 @@ export class Consumer implements Runnable {
       this.#inCalls -= batch.length - failed.length;
     }
     if (failed.length === 0) return this.#release(keys);
+    if (failed.length < batch.length) this.host.progressed(this);
     const { retry } = this.destination.options;
     if (attempt < retry.attempts) {
       const delayMs = backoff(retry, attempt);
       this.#report.retried(failed, error, attempt, durationMs, delayMs);
-      const timer = setTimeout(() => {
+      const retryNow = (): void => {
         this.#retries.delete(timer);
         this.#deliver(failed, keys, attempt + 1);
-      }, delayMs);
-      this.#retries.add(timer);
+      };
+      const timer = this.host.outside(() => setTimeout(retryNow, delayMs));
+      this.#retries.set(timer, failed);
       return;
     }
     this.#report.failed('deliver', failed, error, attempt, durationMs);
@@ -282,13 +315,12 @@ export class Consumer implements Runnable {
     this.#release(keys);
   }
 
-  #release(keys: readonly string[]): void {
+  #release(keys: ReadonlySet<string>): void {
     this.#calls--;
+    if (!this.#closed) for (const key of keys) this.#lanes!.release(key);
     if (this.pending === 0) this.#idle?.();
-    if (this.#closed) return this.host.progressed();
-    for (const key of keys) this.#lanes!.release(key);
-    this.host.progressed();
-    this.#wake();
+    this.host.progressed(this);
+    if (!this.#closed) this.#wake();
   }
 
   #withoutExpired(batch: readonly Emission[]): readonly Emission[] {
@@ -307,10 +339,15 @@ export class Consumer implements Runnable {
   }
 }
 
+const NO_KEYS: ReadonlySet<string> = new Set();
+
+/** What failed of a batch. An error that names nothing of the batch cannot tell what arrived: then it is all of it. */
 function failedPart(batch: readonly Emission[], error: unknown): readonly Emission[] {
   if (!(error instanceof PartialDeliveryError)) return batch;
-  const failed = new Set(error.failed);
-  return batch.filter((emission) => failed.has(emission));
+  if (error.failed.length === 0) return [];
+  const ids = new Set(error.failed.map((emission) => emission?.id));
+  const failed = batch.filter(({ id }) => ids.has(id));
+  return failed.length === 0 ? batch : failed;
 }
 
 function isThenable(value: unknown): value is PromiseLike<void> {

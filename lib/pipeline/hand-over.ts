@@ -6,141 +6,187 @@ import { PipelineClosedError, PipelineFullError } from './pipeline.errors.js';
 /** Who gets what of one commit. */
 export type Plan = Map<Consumer, Emission[]>;
 
+/** A commit that waits for room. */
 interface Waiter {
   readonly plan: Plan;
   readonly emissions: readonly Emission[];
-  readonly timer: NodeJS.Timeout;
+  /** Who came before whom. */
+  readonly ticket: number;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
+  timer: NodeJS.Timeout | undefined;
+  /** In whose line it stands. */
+  at: Consumer;
 }
 
 /**
  * Puts a commit into the queues of all its consumers at once, or, when one is full, into none.
  *
- * Commits that have to wait stand in line: one goes when all its queues have room, and never before an earlier one that
- * waits for the same queue. Commits that want other queues pass by, so that a stuck consumer holds back only those who
- * want it.
+ * A commit that has to wait stands in line at a consumer that has no room for it, behind those who came before; when there
+ * is room it goes, or stands in line at the next consumer that is full. Commits that do not want that consumer pass by, so
+ * that a stuck one holds back only those who want it.
  */
 export class HandOver {
   readonly #waitTimeoutMs: number;
-  #line: Waiter[] = [];
+  readonly #gone: (emissions: readonly Emission[]) => void;
+  readonly #lines = new Map<Consumer, Waiter[]>();
+  #tickets = 0;
+  #waiting = 0;
 
-  constructor(waitTimeoutMs: number) {
+  /** @param gone told what was handed over after it had waited */
+  constructor(waitTimeoutMs: number, gone: (emissions: readonly Emission[]) => void) {
     this.#waitTimeoutMs = waitTimeoutMs;
+    this.#gone = gone;
   }
 
   /** How many commits stand in line. */
   get waiting(): number {
-    return this.#line.length;
+    return this.#waiting;
   }
 
   /** @returns a promise when the commit has to wait; @throws PipelineFullError when it must not, or cannot ever fit */
   push(plan: Plan, emissions: readonly Emission[]): Promise<void> | undefined {
-    const full = this.#firstFull(plan, this.#wantedByTheLine());
-    if (full === undefined) {
-      queue(plan);
-      return undefined;
-    }
-    const { overflow, capacity } = full.destination.options;
-    const count = plan.get(full)!.length;
-    if (overflow === 'reject' || count > capacity) throw refused(full, count);
-    return this.#wait(plan, emissions, full);
+    const refusal = refusalOf(plan);
+    if (refusal !== undefined) throw refusal;
+    const ticket = this.#tickets++;
+    const full = this.#obstacle(plan, ticket);
+    if (full !== undefined) return this.#wait(plan, emissions, ticket, full);
+    queue(plan);
+    return undefined;
   }
 
-  /** Lets those go who have room now; called whenever a consumer has progressed. */
-  retry(gone: (emissions: readonly Emission[]) => void): void {
-    if (this.#line.length === 0) return;
-    const blocked = new Set<Consumer>();
-    for (const waiter of [...this.#line]) {
-      if (this.#firstFull(waiter.plan, blocked) === undefined) {
-        this.#leave(waiter);
-        queue(waiter.plan);
-        gone(waiter.emissions);
-        waiter.resolve();
-      } else {
-        for (const consumer of waiter.plan.keys()) if (mayBlock(consumer)) blocked.add(consumer);
-      }
+  /** Lets those go who waited for this consumer and have room now; called whenever it has progressed. */
+  serve(consumer: Consumer): void {
+    for (
+      let line = this.#lines.get(consumer);
+      line !== undefined;
+      line = this.#lines.get(consumer)
+    ) {
+      const [first] = line as [Waiter];
+      if (!hasRoom(consumer, first.plan)) return;
+      this.#leave(first);
+      this.#advance(first);
     }
   }
 
   /** A consumer was removed: nobody waits for it any more. */
   forget(consumer: Consumer): void {
-    for (const { plan } of this.#line) plan.delete(consumer);
+    const line = this.#lines.get(consumer) ?? [];
+    for (const waiter of this.#everyone()) waiter.plan.delete(consumer);
+    for (const waiter of line) {
+      this.#leave(waiter);
+      this.#advance(waiter);
+    }
   }
 
   /** Refuses everyone in line. */
   close(): void {
-    for (const waiter of [...this.#line]) {
-      this.#leave(waiter);
+    const everyone = this.#everyone();
+    this.#lines.clear();
+    this.#waiting = 0;
+    for (const waiter of everyone) {
+      clearTimeout(waiter.timer);
       waiter.reject(new PipelineClosedError());
     }
   }
 
-  #wait(plan: Plan, emissions: readonly Emission[], full: Consumer): Promise<void> {
-    signal('emissions:consumer:waiting', () => ({
-      consumer: full.name,
-      count: plan.get(full)!.length,
-      capacity: full.destination.options.capacity,
-    }));
+  #everyone(): Waiter[] {
+    return [...this.#lines.values()].flat();
+  }
+
+  #wait(plan: Plan, emissions: readonly Emission[], ticket: number, at: Consumer): Promise<void> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#leave(waiter);
-        const still = this.#firstFull(plan, new Set()) ?? full;
-        reject(refused(still, plan.get(still)?.length ?? 0, this.#waitTimeoutMs));
-      }, this.#waitTimeoutMs);
-      const waiter: Waiter = { plan, emissions, timer, resolve, reject };
-      this.#line.push(waiter);
+      const waiter: Waiter = { plan, emissions, ticket, resolve, reject, timer: undefined, at };
+      waiter.timer = setTimeout(() => this.#giveUp(waiter), this.#waitTimeoutMs);
+      this.#stand(waiter, at);
     });
   }
 
-  #leave(waiter: Waiter): void {
-    clearTimeout(waiter.timer);
-    this.#line = this.#line.filter((other) => other !== waiter);
+  #stand(waiter: Waiter, at: Consumer): void {
+    const count = waiter.plan.get(at)!.length;
+    const { capacity } = at.destination.options;
+    signal('emissions:consumer:waiting', () => ({ consumer: at.name, count, capacity }));
+    waiter.at = at;
+    this.#waiting++;
+    const line = this.#lines.get(at);
+    if (line === undefined) this.#lines.set(at, [waiter]);
+    else line.splice(line.findLastIndex(({ ticket }) => ticket < waiter.ticket) + 1, 0, waiter);
   }
 
-  #firstFull(plan: Plan, blocked: ReadonlySet<Consumer>): Consumer | undefined {
-    for (const [consumer, wanted] of plan) {
-      if (mayBlock(consumer) && (blocked.has(consumer) || consumer.room < wanted.length))
+  #leave(waiter: Waiter): void {
+    const line = this.#lines.get(waiter.at)!;
+    line.splice(line.indexOf(waiter), 1);
+    this.#waiting--;
+    if (line.length === 0) this.#lines.delete(waiter.at);
+  }
+
+  /** The waiter has got over one obstacle. */
+  #advance(waiter: Waiter): void {
+    const refusal = refusalOf(waiter.plan);
+    const full = refusal === undefined ? this.#obstacle(waiter.plan, waiter.ticket) : undefined;
+    if (full !== undefined) return this.#stand(waiter, full);
+    clearTimeout(waiter.timer);
+    if (refusal !== undefined) return waiter.reject(refusal);
+    queue(waiter.plan);
+    this.#gone(waiter.emissions);
+    waiter.resolve();
+  }
+
+  #giveUp(waiter: Waiter): void {
+    this.#leave(waiter);
+    waiter.reject(refused(waiter.at, waiter.plan, this.#waitTimeoutMs));
+    // Who stood behind may want less.
+    this.serve(waiter.at);
+  }
+
+  /** A consumer to wait for: it has no room, or somebody who came before waits there. */
+  #obstacle(plan: Plan, ticket: number): Consumer | undefined {
+    for (const consumer of plan.keys()) {
+      if (consumer.destination.options.overflow !== 'wait') continue;
+      const first = this.#lines.get(consumer)?.[0];
+      if ((first !== undefined && first.ticket < ticket) || !hasRoom(consumer, plan))
         return consumer;
     }
     return undefined;
   }
-
-  /** Queues that somebody in line waits for: a later commit must not overtake there. */
-  #wantedByTheLine(): ReadonlySet<Consumer> {
-    if (this.#line.length === 0) return NOBODY;
-    return new Set(this.#line.flatMap(({ plan }) => [...plan.keys()].filter(mayBlock)));
-  }
 }
-
-const NOBODY: ReadonlySet<Consumer> = new Set();
 
 function queue(plan: Plan): void {
   for (const [consumer, wanted] of plan) consumer.push(wanted);
 }
 
-/** Queues that shed never hold a commit back. */
-function mayBlock(consumer: Consumer): boolean {
-  const { overflow } = consumer.destination.options;
-  return overflow === 'wait' || overflow === 'reject';
+function hasRoom(consumer: Consumer, plan: Plan): boolean {
+  return consumer.room >= plan.get(consumer)!.length;
 }
 
-function refused(consumer: Consumer, count: number, waitedMs?: number): PipelineFullError {
+/** Why the commit cannot even wait: a queue that rejects is full, or one that would be waited for is too small. */
+function refusalOf(plan: Plan): PipelineFullError | undefined {
+  for (const [consumer, wanted] of plan) {
+    const { overflow, capacity } = consumer.destination.options;
+    if (overflow === 'reject' && !hasRoom(consumer, plan)) return refused(consumer, plan);
+    if (overflow === 'wait' && wanted.length > capacity) return refused(consumer, plan);
+  }
+  return undefined;
+}
+
+function refused(consumer: Consumer, plan: Plan, waitedMs?: number): PipelineFullError {
   const { name, options, kind } = consumer.destination;
+  const { overflow, capacity } = options;
+  const count = plan.get(consumer)!.length;
   signal('emissions:consumer:overflowed', () => ({
     consumer: name,
-    policy: options.overflow,
+    policy: overflow,
     count,
-    capacity: options.capacity,
+    capacity,
   }));
   const why =
-    count > options.capacity
+    count > capacity
       ? `the commit holds ${count} for it, more than ever fit: flush() in between, or raise its capacity`
       : waitedMs === undefined
         ? `its overflow policy is 'reject': make it faster, raise its capacity, or use 'wait' or a dropping policy`
         : `there was no room within ${waitedMs} ms (pipeline.waitTimeoutMs): make it faster, raise its capacity, or let it drop`;
   return new PipelineFullError(
     name,
-    `The queue of the ${kind} ${name} is full (${options.capacity} emissions), and ${why}. Nothing of the commit was handed over.`,
+    `The queue of the ${kind} ${name} is full (${capacity} emissions), and ${why}. Nothing of the commit was handed over.`,
   );
 }

@@ -35,7 +35,7 @@ export class Lanes {
     return false;
   }
 
-  /** Takes up to `most` emissions from the lane that has been ready for longest. */
+  /** Takes up to `most` emissions from the lane that has been ready for longest; that may have none left. */
   take(most: number, into: Emission[]): string {
     const key = this.#ready.shift();
     const lane = this.#parked.get(key)!;
@@ -52,9 +52,32 @@ export class Lanes {
     else this.#parked.delete(key);
   }
 
+  /** The oldest emission that is parked; look at `length` first. */
+  peek(): Emission {
+    return this.#oldest().peek()!;
+  }
+
+  /** Takes the oldest emission out, to give it up; look at `length` first. */
+  shed(): Emission {
+    this.#count--;
+    return this.#oldest().shift();
+  }
+
   clear(): void {
     this.#parked.clear();
     this.#ready.clear();
     this.#count = 0;
+  }
+
+  /** Looks at every lane: there are about as many as emissions in running batches, and this is for an emergency. */
+  #oldest(): Queue<Emission> {
+    let oldest: Queue<Emission> | undefined;
+    for (const lane of this.#parked.values()) {
+      const head = lane.peek();
+      // Ids grow in the order of emission.
+      if (head !== undefined && (oldest === undefined || head.id < oldest.peek()!.id))
+        oldest = lane;
+    }
+    return oldest!;
   }
 }

@@ -4,6 +4,7 @@ import {
   type ConsumerSettings,
   type RetryOptions,
 } from '../emission/consumer.options.js';
+import { overDefaults } from '../emission/over-defaults.js';
 import { defineOptions, milliseconds, type OptionSet } from '../emission/option-set.js';
 
 /** How the pipeline hands over and shuts down, and the defaults of its consumers. */
@@ -47,7 +48,7 @@ export function consumerOptionsOf(
   consumerOptions.resolve(settings as Partial<ConsumerOptions>, path);
   const { waitTimeoutMs: _wait, drainTimeoutMs: _drain, ...defaults } = pipeline;
   return consumerOptions.resolve(
-    { ...defaults, ...settings, retry: { ...defaults.retry, ...settings.retry } },
+    overDefaults(defaults, settings) as Partial<ConsumerOptions>,
     path,
   );
 }

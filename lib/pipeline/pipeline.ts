@@ -3,6 +3,7 @@ import type { CommitParticipant } from '../emission/adapter.js';
 import type { Clock } from '../emission/clock.js';
 import type { Destination } from '../emission/destination.js';
 import type { Emission } from '../emission/emission.js';
+import { signal } from '../telemetry/channels.js';
 import { Consumer, type ConsumerHost } from './consumer.js';
 import { HandOver, type Plan } from './hand-over.js';
 import {
@@ -55,7 +56,7 @@ export class Pipeline implements ConsumerHost {
     readonly clock: Clock,
   ) {
     this.#options = options;
-    this.#handOver = new HandOver(options.waitTimeoutMs);
+    this.#handOver = new HandOver(options.waitTimeoutMs, (waited) => this.#notify(waited));
   }
 
   get state(): 'starting' | 'running' | 'draining' | 'closed' {
@@ -86,8 +87,8 @@ export class Pipeline implements ConsumerHost {
   }
 
   /**
-   * Removes a consumer: it gets nothing further, what is queued for it is dropped and signalled. Resolves when its running
-   * call has finished.
+   * Removes a consumer: it gets nothing further, what is queued for it is dropped and signalled, and nobody waits for it any
+   * more. Resolves when its running call has finished, retries included.
    *
    * @returns whether there was one
    */
@@ -97,8 +98,8 @@ export class Pipeline implements ConsumerHost {
     this.#routes.remove(consumer);
     this.#handOver.forget(consumer);
     consumer.close('removed', false);
-    await this.#leave(consumer);
-    this.progressed();
+    this.#settle();
+    if (consumer.pending > 0) await this.#leave(consumer);
     return true;
   }
 
@@ -107,9 +108,10 @@ export class Pipeline implements ConsumerHost {
     this.#routes.refresh();
   }
 
-  /** Lets something take part in every commit, before anything is handed over. */
-  join(participant: CommitParticipant): void {
+  /** Lets something take part in every commit, before anything is handed over; `takes` tells which names it is there for. */
+  join(participant: CommitParticipant, takes: (name: string) => boolean = () => false): void {
     this.#participants.push(participant);
+    this.#routes.alsoTaken(takes);
   }
 
   /** Shows every emission handed over to `tap`, at once; returns what stops it. */
@@ -164,9 +166,12 @@ export class Pipeline implements ConsumerHost {
     });
   }
 
-  /** Waits until nothing is pending, for up to `drainTimeoutMs`; closes when that is over. */
+  /**
+   * Waits until nothing is pending, for up to `drainTimeoutMs`; closes when that is over. Can be called again for what has
+   * come meanwhile.
+   */
   async drain(): Promise<void> {
-    if (this.#state !== 'running') return;
+    if (this.#state === 'starting' || this.#state === 'closed') return;
     this.#state = 'draining';
     try {
       await this.settled(this.#options.drainTimeoutMs);
@@ -183,15 +188,14 @@ export class Pipeline implements ConsumerHost {
     const left = [...this.consumers, ...this.#leaving]
       .map((consumer) => ({ consumer: consumer.name, count: consumer.close('shutdown', true) }))
       .filter(({ count }) => count > 0);
-    if (this.#early.length > 0) left.push({ consumer: '(not started)', count: this.#early.length });
-    this.#early = [];
+    if (this.#early.length > 0) left.push(this.#giveUpEarly());
     if (left.length > 0) {
       this.#logger.error(
         `Closed with emissions undelivered: ${left.map(({ consumer, count }) => `${consumer}: ${count}`).join(', ')}. ` +
           `Raise pipeline.drainTimeoutMs (${this.#options.drainTimeoutMs} ms) to give them more time.`,
       );
     }
-    this.progressed();
+    this.#settle();
     return { drained: left.length === 0, left };
   }
 
@@ -199,9 +203,13 @@ export class Pipeline implements ConsumerHost {
     this.#turns.schedule(consumer);
   }
 
-  progressed(): void {
-    this.#handOver.retry((waited) => this.#notify(waited));
-    if (this.#settlers.size > 0 && this.#isIdle()) for (const done of this.#settlers) done();
+  outside<T>(arm: () => T): T {
+    return this.#turns.outside(arm);
+  }
+
+  progressed(consumer: Consumer): void {
+    this.#handOver.serve(consumer);
+    this.#settle();
   }
 
   /** Calls back when a destination that takes one emission in its life has taken it. */
@@ -215,13 +223,15 @@ export class Pipeline implements ConsumerHost {
     void this.#leave(consumer);
   }
 
-  /** Keeps an eye on a consumer that is no longer offered anything until it is done. */
+  /** Keeps an eye on a consumer that is no longer offered anything, until it is done with what it has or is about to get. */
   async #leave(consumer: Consumer): Promise<void> {
     this.#leaving.add(consumer);
-    if (consumer.pending > 0 || consumer.destination.once) {
-      await new Promise<void>((idle) => consumer.onIdle(idle));
-    }
+    await new Promise<void>((idle) => consumer.onIdle(idle));
     this.#leaving.delete(consumer);
+  }
+
+  #settle(): void {
+    if (this.#settlers.size > 0 && this.#isIdle()) for (const done of this.#settlers) done();
   }
 
   async #offerAccepted(accepted: Promise<readonly Emission[]>, index: number): Promise<void> {
@@ -234,7 +244,7 @@ export class Pipeline implements ConsumerHost {
       await this.#handOverAll(emissions);
     } finally {
       this.#accepting--;
-      this.progressed();
+      this.#settle();
     }
   }
 
@@ -259,13 +269,23 @@ export class Pipeline implements ConsumerHost {
     this.#notify(emissions);
   }
 
+  /** The application closes before it has started. */
+  #giveUpEarly(): { consumer: string; count: number } {
+    const [first, { length: count }] = [this.#early[0]!, this.#early];
+    this.#early = [];
+    const dropped = { reason: 'shutdown', emission: first.name, count } as const;
+    signal('emissions:emission:dropped', () => dropped);
+    return { consumer: '(not started)', count };
+  }
+
   /** Who gets what, in order. */
   #plan(emissions: readonly Emission[]): Plan {
     const plan: Plan = new Map();
     for (const emission of emissions) {
       for (const consumer of this.#routes.to(emission.name)) {
-        if (!consumer.wants(emission)) continue;
         const wanted = plan.get(consumer);
+        if (wanted !== undefined && consumer.destination.once) continue;
+        if (!consumer.wants(emission)) continue;
         if (wanted === undefined) plan.set(consumer, [emission]);
         else wanted.push(emission);
       }

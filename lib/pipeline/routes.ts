@@ -9,6 +9,7 @@ export class Routes {
   readonly #logger = new Logger('Emissions');
   readonly #byName = new Map<string, readonly Consumer[]>();
   readonly #warned = new Set<string>();
+  readonly #others: ((name: string) => boolean)[] = [];
   #consumers: readonly Consumer[] = [];
 
   /** By priority, then in the order they were added. */
@@ -38,6 +39,11 @@ export class Routes {
     this.#byName.clear();
   }
 
+  /** Somebody else takes names too: those it takes are not warned about. */
+  alsoTaken(takes: (name: string) => boolean): void {
+    this.#others.push(takes);
+  }
+
   /** Forgets what it knew of names: a pattern has changed. */
   refresh(): void {
     this.#byName.clear();
@@ -56,6 +62,7 @@ export class Routes {
 
   #warn(name: string): void {
     if (this.#warned.has(name) || this.#warned.size >= REMEMBERED_NAMES) return;
+    if (this.#others.some((takes) => takes(name))) return;
     this.#warned.add(name);
     this.#logger.warn(
       `Nobody consumes '${name}': no adapter is registered and no @OnEmission pattern takes it. Is the name right?`,

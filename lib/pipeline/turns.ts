@@ -2,6 +2,8 @@ import { AsyncResource } from 'node:async_hooks';
 
 /** Something that has work to do and gets a turn for it. */
 export interface Runnable {
+  /** Who has the lower number goes first within a round. */
+  readonly priority: number;
   /** Works for a bounded time. */
   turn(): void;
 }
@@ -16,22 +18,29 @@ export class Turns {
   // Made while the application is built: the context of no request.
   readonly #outside = new AsyncResource('nestjs-emissions');
   #waiting: Runnable[] = [];
-  #armed = false;
+  #sorted = true;
 
   /** The runnable must see to it that it is not scheduled twice. */
   schedule(runnable: Runnable): void {
+    const last = this.#waiting.at(-1);
+    if (last === undefined) this.outside(() => setImmediate(this.#serve));
+    else if (last.priority > runnable.priority) this.#sorted = false;
     this.#waiting.push(runnable);
-    if (this.#armed) return;
-    this.#armed = true;
-    setImmediate(this.#round);
   }
 
-  readonly #round = (): void => this.#outside.runInAsyncScope(() => this.#serve());
+  /**
+   * Calls `arm` in the context of no request, to start a timer whose callback is to run there. Not for the code of
+   * applications: what that puts into the context would stay in it.
+   */
+  outside<T>(arm: () => T): T {
+    return this.#outside.runInAsyncScope(arm);
+  }
 
-  #serve(): void {
+  readonly #serve = (): void => {
     const round = this.#waiting;
+    if (!this.#sorted) round.sort((a, b) => a.priority - b.priority);
     this.#waiting = [];
-    this.#armed = false;
+    this.#sorted = true;
     for (const runnable of round) runnable.turn();
-  }
+  };
 }

@@ -1,0 +1,18 @@
+/** The next round of the event loop. */
+export function nextRound(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Resolves when the condition holds, looking once per round of the event loop; gives up after very many rounds. */
+export async function until(condition: () => boolean, rounds = 20_000): Promise<void> {
+  for (let round = 0; !condition(); round++) {
+    if (round === rounds)
+      throw new Error(`Still not so after ${rounds} rounds: ${String(condition)}`);
+    await nextRound();
+  }
+}
+
+/** Lets a number of rounds pass, to see that nothing happens in them. */
+export async function rounds(count = 5): Promise<void> {
+  for (let round = 0; round < count; round++) await nextRound();
+}
