@@ -311,10 +311,11 @@ export class Pipeline implements ConsumerHost {
     const busy = [...this.consumers, ...this.#leaving]
       .filter((consumer) => consumer.pending > 0)
       .map((consumer) => `${consumer.destination.kind} ${consumer.name}: ${consumer.pending}`);
-    if (this.#handOver.waiting > 0) busy.push(`${this.#handOver.waiting} commits wait for room`);
-    if (this.#accepting > 0) busy.push(`${this.#accepting} commits are in progress`);
+    const { waiting } = this.#handOver;
+    if (waiting > 0) busy.push(`${waiting} commit${waiting === 1 ? ' waits' : 's wait'} for room`);
+    if (this.#accepting > 0) busy.push(`commits in progress: ${this.#accepting}`);
     if (this.#early.length > 0)
-      busy.push(`${this.#early.length} are kept until the application has started`);
+      busy.push(`kept until the application has started: ${this.#early.length}`);
     return busy.join(', ');
   }
 }

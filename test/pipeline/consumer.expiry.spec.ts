@@ -1,0 +1,116 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { HeldAdapter, RecordingAdapter, ScriptedAdapter, failing } from '../support/adapters.js';
+import { silence } from '../support/logs.js';
+import { Bench, payloads } from '../support/pipeline.js';
+import { listen } from '../support/signals.js';
+import { fakeTime, pass } from '../support/time.js';
+
+beforeEach(silence);
+fakeTime();
+
+describe('An emission that outlives its ttlMs', () => {
+  it('is dropped before it is delivered, and signalled for each consumer that did not get it', async () => {
+    using bench = new Bench({ batchSize: 1 });
+    using log = listen('emissions:emission:expired');
+    const slow = bench.serve(new HeldAdapter(), { name: 'slow' });
+    const fast = bench.serve(new RecordingAdapter(), { name: 'fast' });
+    await bench.commit(1);
+    await bench.commit(1, { ttlMs: 100 }, 2);
+    await bench.commit(1, undefined, 3);
+    await pass(101);
+    slow.release();
+    await pass(0);
+
+    expect(slow.payloads).toEqual([1, 3]);
+    expect(fast.payloads).toEqual([1, 2, 3]);
+    expect(log.all.map(({ message }) => message)).toEqual([
+      { emission: 'thing.happened', count: 1, consumer: 'slow' },
+    ]);
+  });
+
+  it('is delivered as long as it is worth it', async () => {
+    using bench = new Bench({ batchSize: 1 });
+    const slow = bench.serve(new HeldAdapter());
+    await bench.commit(1);
+    await bench.commit(1, { ttlMs: 100 }, 2);
+    await pass(99);
+    slow.release();
+    await pass(0);
+
+    expect(slow.payloads).toEqual([1, 2]);
+  });
+
+  it('leaves its batch, and a batch that has nothing left is no call', async () => {
+    using bench = new Bench({ batchSize: 2 });
+    using log = listen('emissions:emission:expired', 'emissions:adapter:delivered');
+    const slow = bench.serve(new HeldAdapter(), { name: 'slow' });
+    await bench.commit(1);
+    await pass(0);
+    await bench.commit(2, { ttlMs: 10 }, 2);
+    await bench.commit(1, { ttlMs: 10 }, 4);
+    await bench.commit(2, undefined, 5);
+    await pass(11);
+    while (slow.running > 0) {
+      slow.release();
+      await pass(0);
+    }
+
+    expect(slow.batches.map(payloads)).toEqual([[1], [5], [6]]);
+    expect(log.of('emissions:emission:expired')).toHaveLength(3);
+    expect(log.of('emissions:adapter:delivered').map(({ count }) => count)).toEqual([1, 1, 1]);
+    expect(bench.pending('slow')).toBe(0);
+  });
+
+  it('is not retried', async () => {
+    using bench = new Bench();
+    using log = listen('emissions:emission:expired', 'emissions:adapter:failed');
+    const adapter = bench.serve(
+      new ScriptedAdapter(failing(new Error('1')), failing(new Error('2'))),
+      {
+        name: 'audit',
+        retry: { attempts: 3, backoffMs: 100, jitter: 0 },
+      },
+    );
+    await bench.pipeline.offer([
+      bench.emission('thing.happened', 1, { ttlMs: 50 }),
+      bench.emission('thing.happened', 2),
+      bench.emission('thing.happened', 3, { ttlMs: 150 }),
+    ]);
+    await pass(100);
+    await pass(200);
+
+    expect(adapter.batches.map(payloads)).toEqual([[1, 2, 3], [2, 3], [2]]);
+    expect(log.all.map(({ channel, message }) => [channel, message.count])).toEqual([
+      ['emissions:emission:expired', 1],
+      ['emissions:emission:expired', 1],
+    ]);
+    expect(bench.pending('audit')).toBe(0);
+  });
+
+  it('makes room for a commit that waits', async () => {
+    using bench = new Bench();
+    const adapter = bench.serve(new ScriptedAdapter(failing(new Error('1'))), {
+      capacity: 2,
+      retry: { attempts: 2, backoffMs: 100, jitter: 0 },
+    });
+    await bench.pipeline.offer([
+      bench.emission('thing.happened', 1, { ttlMs: 50 }),
+      bench.emission('thing.happened', 2),
+    ]);
+    const waiting = bench.commit(1, undefined, 3);
+    await pass(100);
+    await waiting;
+    await pass(0);
+
+    expect(adapter.batches.map(payloads)).toEqual([[1, 2], [2], [3]]);
+  });
+
+  it('does not count as expired at the moment itself', async () => {
+    using bench = new Bench();
+    const adapter = bench.serve(new RecordingAdapter());
+    await bench.commit(1, { ttlMs: 0 });
+    await pass(0);
+
+    expect(adapter.payloads).toEqual([1]);
+  });
+});
