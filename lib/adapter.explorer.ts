@@ -1,9 +1,19 @@
 import { Injectable } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
-import { AdapterBinding, type BringsAdapter } from './emission/adapter-binding.js';
+import { ADAPTER_BINDING } from './adapter.module.js';
+import { AdapterBinding, EMISSION_ADAPTER } from './emission/adapter-binding.js';
+import type { EmissionAdapter } from './emission/adapter.js';
+import type { ConsumerSettings } from './emission/consumer.options.js';
 import { ConfigurationError } from './emission/emission.errors.js';
-import { quote } from './emission/quote.js';
+
+/** An adapter as it was found. */
+export interface FoundAdapter {
+  /** The registration's, the adapter's own, or its class's; unique. */
+  readonly name: string;
+  readonly adapter: EmissionAdapter;
+  readonly consumer: ConsumerSettings;
+}
 
 /** Finds the adapters of the application, wherever they are registered, and sees to it that their names are unique. */
 @Injectable()
@@ -11,39 +21,34 @@ export class AdapterExplorer {
   constructor(private readonly discovery: DiscoveryService) {}
 
   /**
-   * In the order they are registered, each with its name.
+   * In the order they are registered.
    *
-   * @throws ConfigurationError when two registrations have one name, or something is no adapter
+   * @throws ConfigurationError when two registrations have one name, or an adapter would be built anew for each request
    */
-  explore(): (AdapterBinding & { readonly name: string })[] {
-    const bindings = this.discovery
-      .getProviders()
-      .filter(({ isAlias }) => !isAlias)
-      .map((wrapper) => bindingOf(wrapper))
-      .filter((binding) => binding !== undefined);
+  explore(): FoundAdapter[] {
+    const wrappers = this.discovery.getProviders();
+    for (const wrapper of wrappers) refuseRequestScoped(wrapper);
+    const bindings = wrappers
+      .map(({ instance }) => instance as unknown)
+      .filter((instance) => instance instanceof AdapterBinding);
     const names = new Set<string>();
     for (const { name } of bindings) if (name !== undefined) claim(name, names);
-    return bindings.map(({ adapter, name, consumer }) => {
-      const own = name ?? free(ownName(adapter), names);
-      if (typeof adapter?.deliver !== 'function') {
-        throw new ConfigurationError(
-          `The adapter '${own}' has no method deliver(batch, context), but is ${quote(adapter)}. Implement EmissionAdapter.`,
-        );
-      }
-      return new AdapterBinding(adapter, own, consumer) as AdapterBinding & {
-        readonly name: string;
-      };
-    });
+    return bindings.map(({ adapter, name, consumer }) => ({
+      name: name ?? free(ownName(adapter), names),
+      adapter,
+      consumer,
+    }));
   }
 }
 
-function bindingOf({ instance, metatype }: InstanceWrapper): AdapterBinding | undefined {
-  if (instance instanceof AdapterBinding) return instance;
-  // Only the class is asked: touching a property of any provider could wake up one that is a proxy.
-  const prototype: unknown = metatype?.prototype;
-  const brings =
-    typeof prototype === 'object' && prototype !== null && 'emissionsAdapter' in prototype;
-  return brings ? (instance as BringsAdapter).emissionsAdapter : undefined;
+function refuseRequestScoped(wrapper: InstanceWrapper): void {
+  if (wrapper.token !== ADAPTER_BINDING || wrapper.isDependencyTreeStatic()) return;
+  const adapter = wrapper.host?.providers.get(EMISSION_ADAPTER);
+  throw new ConfigurationError(
+    `The adapter ${adapter?.metatype?.name || '(made by a factory)'} is request-scoped, or injects something that is; but ` +
+      `there is one for the whole application, and no request when it delivers. What it needs of the request goes into ` +
+      `the emission: payload, metadata, or the option context.`,
+  );
 }
 
 function claim(name: string, names: Set<string>): void {

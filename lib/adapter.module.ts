@@ -1,13 +1,30 @@
-import type { DynamicModule, ModuleMetadata, Provider } from '@nestjs/common';
+import { randomUUID } from 'node:crypto';
+import type {
+  DynamicModule,
+  ModuleMetadata,
+  OnApplicationShutdown,
+  Provider,
+} from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
 import { AdapterBinding, EMISSION_ADAPTER } from './emission/adapter-binding.js';
 import type { EmissionAdapter } from './emission/adapter.js';
 import {
   ADAPTER_OPTIONS,
   checkRegistration,
   type AdapterRegistration,
+  type ClassAdapter,
+  type ExistingAdapter,
+  type FactoryAdapter,
+  type ValueAdapter,
 } from './adapter.registration.js';
+import { ConfigurationError } from './emission/emission.errors.js';
+import { quote } from './emission/quote.js';
+import { Pipeline } from './pipeline/pipeline.js';
 
-const ADAPTER_BINDING = Symbol('nestjs-emissions:adapter-binding');
+/** Where a module of this kind keeps its adapter's binding. */
+export const ADAPTER_BINDING: symbol = Symbol('nestjs-emissions:adapter-binding');
+const ADAPTER_FAREWELL = Symbol('nestjs-emissions:adapter-farewell');
+const REGISTRATION_ID = Symbol('nestjs-emissions:registration-id');
 
 /**
  * Holds one adapter, so that each registration has its own options and its own instance, and all stand under one token.
@@ -15,11 +32,20 @@ const ADAPTER_BINDING = Symbol('nestjs-emissions:adapter-binding');
  * An adapter given by its class can be injected by that class as well.
  */
 export class AdapterModule {
-  /** One module for each registration. */
+  /**
+   * One module for each registration.
+   *
+   * @throws ConfigurationError when something is none
+   */
   static forAll(
     registrations: readonly AdapterRegistration[] = [],
     imports: ModuleMetadata['imports'] = [],
   ): DynamicModule[] {
+    if (!Array.isArray(registrations)) {
+      throw new ConfigurationError(
+        `adapters takes an array of registrations, but got ${quote(registrations)}.`,
+      );
+    }
     return registrations.map((registration, i) =>
       AdapterModule.for(checkRegistration(registration, i), imports),
     );
@@ -31,7 +57,7 @@ export class AdapterModule {
   ): DynamicModule {
     const serving = typeof registration === 'function' ? { useClass: registration } : registration;
     const { name, consumer = {} } = serving;
-    const type = 'useClass' in serving ? serving.useClass : undefined;
+    const type = (serving as AnyProvider).useClass;
     const providers: Provider[] = [
       adapterProvider(serving),
       {
@@ -39,6 +65,13 @@ export class AdapterModule {
         useFactory: (adapter: EmissionAdapter) => new AdapterBinding(adapter, name, consumer),
         inject: [EMISSION_ADAPTER],
       },
+      {
+        provide: ADAPTER_FAREWELL,
+        useFactory: (_binding: AdapterBinding, modules: ModuleRef) => new AdapterFarewell(modules),
+        inject: [ADAPTER_BINDING, ModuleRef],
+      },
+      // Nest may compare modules by what is in them, and take two registrations of one class for one.
+      { provide: REGISTRATION_ID, useValue: randomUUID() },
     ];
     if ('options' in serving)
       providers.push({ provide: ADAPTER_OPTIONS, useValue: serving.options });
@@ -52,11 +85,26 @@ export class AdapterModule {
   }
 }
 
+/** A registration by all that it can say. */
+type AnyProvider = Partial<ClassAdapter & FactoryAdapter & ExistingAdapter & ValueAdapter>;
+
+/**
+ * Sees to it that an adapter has got everything before it closes: what requests emit that are still running when the
+ * application begins to close comes after the pipeline was drained. Nest calls it before the adapter, which it depends on.
+ */
+class AdapterFarewell implements OnApplicationShutdown {
+  constructor(private readonly modules: ModuleRef) {}
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.modules.get(Pipeline, { strict: false }).drain();
+  }
+}
+
 function adapterProvider(serving: Exclude<AdapterRegistration, Function>): Provider {
   const provide = EMISSION_ADAPTER;
-  if ('useClass' in serving) return { provide, useClass: serving.useClass };
-  if ('useFactory' in serving)
-    return { provide, useFactory: serving.useFactory, inject: serving.inject ?? [] };
-  if ('useExisting' in serving) return { provide, useExisting: serving.useExisting };
-  return { provide, useValue: serving.useValue };
+  const { useClass, useFactory, useExisting, useValue, inject = [] } = serving as AnyProvider;
+  if (useClass !== undefined) return { provide, useClass };
+  if (useFactory !== undefined) return { provide, useFactory, inject };
+  if (useExisting !== undefined) return { provide, useExisting };
+  return { provide, useValue };
 }

@@ -51,7 +51,8 @@ const KEYS: readonly string[] = [...PROVIDES, 'name', 'consumer', 'options', 'in
 /** @throws ConfigurationError when a registration is none, with what it takes */
 export function checkRegistration(registration: unknown, position: number): AdapterRegistration {
   const at = `adapters[${position}]`;
-  if (typeof registration === 'function') return registration as Type<EmissionAdapter>;
+  if (typeof registration === 'function' && registration.prototype !== undefined)
+    return registration as Type<EmissionAdapter>;
   if (typeof registration !== 'object' || registration === null) {
     throw new ConfigurationError(
       `${at} takes a class or { useClass | useFactory | useExisting | useValue, name?, consumer? }, but got ${quote(registration)}.`,
@@ -71,12 +72,20 @@ export function checkRegistration(registration: unknown, position: number): Adap
       `${at} takes exactly one of ${PROVIDES.join(', ')}, but got ${given.length === 0 ? 'none' : given.join(' and ')}.`,
     );
   }
-  if ('options' in registration && given[0] !== 'useClass') {
+  const { name, options, inject } = registration as AdapterServing & {
+    options?: unknown;
+    inject?: unknown;
+  };
+  if (options !== undefined && given[0] !== 'useClass') {
     throw new ConfigurationError(
       `${at}: "options" goes with useClass; ${given[0]} is given what it needs by you.`,
     );
   }
-  const { name } = registration as AdapterServing;
+  if (inject !== undefined && given[0] !== 'useFactory') {
+    throw new ConfigurationError(
+      `${at}: "inject" goes with useFactory; a class says in its constructor what it injects.`,
+    );
+  }
   if (name !== undefined && (typeof name !== 'string' || name === '')) {
     throw new ConfigurationError(`${at}.name takes a non-empty string, but got ${quote(name)}.`);
   }

@@ -18,6 +18,7 @@ export class EmissionStreams {
   stream(pattern: EmissionPattern): Observable<Emission> {
     const compiled = new Pattern(pattern);
     return new Observable<Emission>((subscriber) => {
+      if (this.pipeline.state === 'closed') return subscriber.complete();
       const name = `stream#${++this.#count} of ${compiled.text}`;
       this.#subscribers.add(subscriber);
       this.pipeline.add({

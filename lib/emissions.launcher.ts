@@ -17,7 +17,8 @@ import { Subscriptions } from './subscriptions.js';
 /**
  * Starts and stops it all with the application:
  * finds adapters and handlers when everything is built, starts the consumers when everything is initialized, drains them
- * while everything still works (before the HTTP server and the adapters close), and reports what is left at the end.
+ * while everything still works (before the HTTP server closes, and once more before the adapters do), and reports what is
+ * left at the end.
  */
 @Injectable()
 export class EmissionsLauncher
@@ -51,7 +52,9 @@ export class EmissionsLauncher
     await this.pipeline.drain();
   }
 
-  onApplicationShutdown(): void {
+  async onApplicationShutdown(): Promise<void> {
+    // What requests emitted while the servers closed.
+    await this.pipeline.drain();
     this.pipeline.close();
     this.streams.complete();
   }

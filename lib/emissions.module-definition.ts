@@ -65,11 +65,6 @@ function withExtras(definition: DynamicModule, extras: EmissionsModuleExtras): D
       `interceptor takes 'manual' or 'global', but got ${quote(interceptor)}.`,
     );
   }
-  if (!Array.isArray(adapters)) {
-    throw new ConfigurationError(
-      `adapters takes an array of registrations, but got ${quote(adapters)}.`,
-    );
-  }
   const adapterModules = AdapterModule.forAll(adapters, imports);
   return {
     ...definition,

@@ -1,5 +1,11 @@
-import { Module, type DynamicModule, type ModuleMetadata, type Provider } from '@nestjs/common';
-import { DiscoveryModule, MetadataScanner } from '@nestjs/core';
+import {
+  Module,
+  type DynamicModule,
+  type ModuleMetadata,
+  type OnModuleInit,
+  type Provider,
+} from '@nestjs/common';
+import { DiscoveryModule, DiscoveryService, MetadataScanner, ModuleRef } from '@nestjs/core';
 import { AdapterExplorer } from './adapter.explorer.js';
 import { AdapterModule } from './adapter.module.js';
 import type { AdapterRegistration } from './adapter.registration.js';
@@ -8,6 +14,7 @@ import { EmissionsInterceptor } from './buffer/emissions.interceptor.js';
 import { EmissionsMiddleware } from './buffer/emissions.middleware.js';
 import { GraphqlOperations } from './buffer/graphql-operation.js';
 import { RequestOptions } from './buffer/request.options.js';
+import { ConfigurationError } from './emission/emission.errors.js';
 import { EmissionFactory } from './emission/emission.factory.js';
 import { TopicRouter, type TopicMap } from './emission/topics.js';
 import { EmissionStreams } from './emission.streams.js';
@@ -42,12 +49,14 @@ const providers: Provider[] = [
   },
   {
     provide: TopicRouter,
-    useFactory: (options: Options) => {
+    useFactory: (options: Options, discovery: DiscoveryService) => {
       const router = new TopicRouter();
       router.registerAll(options.topics);
+      for (const { instance } of discovery.getProviders())
+        if (instance instanceof FeatureTopics) router.registerAll(instance.topics);
       return router;
     },
-    inject: [EMISSIONS_OPTIONS],
+    inject: [EMISSIONS_OPTIONS, DiscoveryService],
   },
   {
     provide: EmissionFactory,
@@ -140,7 +149,12 @@ export interface EmissionsFeature {
   imports?: ModuleMetadata['imports'];
 }
 
-const FEATURE_TOPICS = Symbol('nestjs-emissions:feature-topics');
+const FEATURE_KEYS = ['adapters', 'imports', 'topics'];
+
+/** The topics of a feature module; found when the router is made. */
+class FeatureTopics {
+  constructor(readonly topics: TopicMap) {}
+}
 
 /**
  * Brings emissions to an application. Import `EmissionsModule.forRoot(options)` (or `forRootAsync`) once, in the root module;
@@ -153,25 +167,40 @@ export class EmissionsModule extends EmissionsConfigurableModule {
   /**
    * Adds a feature module's own adapters and topics to those of `forRoot`.
    *
-   * @throws ConfigurationError at start-up when a name belongs to two topics or an adapter's name is taken
+   * @throws ConfigurationError for what is no registration; at start-up, when a name belongs to two topics, an adapter's name
+   * is taken, or there is no `forRoot`
    */
   static forFeature(feature: EmissionsFeature): DynamicModule {
+    const unknown = Object.keys(feature).find((key) => !FEATURE_KEYS.includes(key));
+    if (unknown !== undefined) {
+      throw new ConfigurationError(
+        `forFeature has no option "${unknown}". It has: ${FEATURE_KEYS.join(', ')}.`,
+      );
+    }
     const adapters = AdapterModule.forAll(feature.adapters, feature.imports);
     return {
       module: EmissionsFeatureModule,
       imports: adapters,
       exports: adapters,
-      providers: [
-        {
-          provide: FEATURE_TOPICS,
-          useFactory: (router: TopicRouter) => router.registerAll(feature.topics ?? {}),
-          inject: [TopicRouter],
-        },
-      ],
+      providers: [{ provide: FeatureTopics, useValue: new FeatureTopics(feature.topics ?? {}) }],
     };
   }
 }
 
 /** Holds what a feature module adds. */
 @Module({})
-export class EmissionsFeatureModule {}
+export class EmissionsFeatureModule implements OnModuleInit {
+  constructor(private readonly modules: ModuleRef) {}
+
+  onModuleInit(): void {
+    try {
+      this.modules.get(EmissionsLauncher, { strict: false });
+    } catch (error) {
+      throw new ConfigurationError(
+        'EmissionsModule.forFeature is imported, but EmissionsModule.forRoot is not: its adapters would get nothing. Import ' +
+          'EmissionsModule.forRoot(…) in the root module.',
+        { cause: error },
+      );
+    }
+  }
+}

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { EmissionPattern } from './emission/pattern.js';
 import { ConfigurationError } from './emission/emission.errors.js';
 import { quote } from './emission/quote.js';
@@ -23,9 +24,15 @@ export interface Subscriber {
   readonly pattern: string;
 }
 
+/** A function at work, with the options as they were given. */
+interface Subscribed {
+  readonly method: EmissionHandler<never>;
+  readonly options: HandlerOptions;
+}
+
 /** Puts handlers to work: those found at start-up and those subscribed at run time. */
 export class Subscriptions {
-  readonly #handlersOf = new Map<EmissionHandler<never>, Handler>();
+  readonly #subscribed = new Map<Handler, Subscribed>();
   #count = 0;
 
   constructor(
@@ -35,8 +42,7 @@ export class Subscriptions {
     private readonly defaults: PipelineOptions,
   ) {
     pipeline.onRetired((destination) => {
-      const handler = this.registry.get(destination.name);
-      if (handler !== undefined && destination.kind === 'handler') this.#forget(handler);
+      if (destination instanceof Handler) this.#forget(destination);
     });
   }
 
@@ -52,7 +58,12 @@ export class Subscriptions {
     return handler;
   }
 
-  /** The same function again takes the new pattern in place of the old one. */
+  /**
+   * The same function again takes the new pattern in place of the old one; with an id of its own it is a subscription of its
+   * own.
+   *
+   * @throws ConfigurationError when it is at work with other options
+   */
   subscribe(
     pattern: EmissionPattern,
     method: EmissionHandler<never>,
@@ -63,11 +74,12 @@ export class Subscriptions {
         `subscribe takes a pattern and a function, but got ${quote(method)}.`,
       );
     }
-    const known = this.#handlersOf.get(method);
-    if (known !== undefined && this.registry.get(known.name) === known) {
+    const known = this.#known(method, options.id);
+    if (known !== undefined) {
+      this.#refuseOtherOptions(known, options);
       known.follow(pattern);
       this.pipeline.refresh();
-      return this.#subscription(known, method);
+      return this.#subscription(known);
     }
     const named = method.name === '' ? 'subscription' : method.name;
     const id = options.id ?? `${named}#${++this.#count}`;
@@ -75,8 +87,8 @@ export class Subscriptions {
       describe: `subscribe(${quote(pattern)})`,
       resolve: () => method,
     });
-    this.#handlersOf.set(method, handler);
-    return this.#subscription(handler, method);
+    this.#subscribed.set(handler, { method, options });
+    return this.#subscription(handler);
   }
 
   /** All handlers, or those that take a name, in the order they were found and subscribed. */
@@ -87,29 +99,46 @@ export class Subscriptions {
 
   /** Whether a handler, given by its function or id, is at work, and, when a pattern is given, takes just that. */
   isSubscribed(handler: EmissionHandler<never> | string, pattern?: string): boolean {
-    const found =
-      typeof handler === 'string' ? this.registry.get(handler) : this.#handlersOf.get(handler);
-    if (found === undefined || this.registry.get(found.name) !== found) return false;
-    return pattern === undefined || found.pattern === pattern;
+    const found = typeof handler === 'string' ? [this.registry.get(handler)] : this.#of(handler);
+    return found.some(
+      (each) => each !== undefined && (pattern === undefined || each.pattern === pattern),
+    );
   }
 
-  #subscription(handler: Handler, method: EmissionHandler<never>): Subscription {
+  #of(method: EmissionHandler<never>): Handler[] {
+    return [...this.#subscribed].filter(([, each]) => each.method === method).map(([each]) => each);
+  }
+
+  /** The subscription of a function that is meant: the one of that id, or, without one, the first. */
+  #known(method: EmissionHandler<never>, id: string | undefined): Handler | undefined {
+    return this.#of(method).find(({ name }) => id === undefined || name === id);
+  }
+
+  #refuseOtherOptions(known: Handler, options: HandlerOptions): void {
+    const { id: _, ...given } = options;
+    const { id: __, ...had } = this.#subscribed.get(known)!.options;
+    if (Object.keys(given).length === 0 || isDeepStrictEqual(given, had)) return;
+    throw new ConfigurationError(
+      `${known.name} is subscribed already, with other options. Unsubscribe it first, or make this a subscription of its own: ` +
+        `subscribe(pattern, handler, { id: '…', … }).`,
+    );
+  }
+
+  #subscription(handler: Handler): Subscription {
     return {
       id: handler.name,
       get pattern() {
         return handler.pattern;
       },
       unsubscribe: () => {
-        if (!this.registry.remove(handler)) return;
-        this.#handlersOf.delete(method);
-        void this.pipeline.remove('handler', handler.name);
+        if (this.#forget(handler)) void this.pipeline.remove('handler', handler.name);
       },
     };
   }
 
-  #forget(handler: Handler): void {
-    this.registry.remove(handler);
-    for (const [method, known] of this.#handlersOf)
-      if (known === handler) this.#handlersOf.delete(method);
+  /** @returns whether it was at work */
+  #forget(handler: Handler): boolean {
+    this.#subscribed.delete(handler);
+    return this.registry.remove(handler);
   }
 }
