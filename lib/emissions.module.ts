@@ -19,7 +19,11 @@ import { EmissionFactory } from './emission/emission.factory.js';
 import { TopicRouter, type TopicMap } from './emission/topics.js';
 import { EmissionStreams } from './emission.streams.js';
 import { EmissionsLauncher } from './emissions.launcher.js';
-import { EmissionsConfigurableModule, GIVEN_OPTIONS } from './emissions.module-definition.js';
+import {
+  EmissionsConfigurableModule,
+  GIVEN_OPTIONS,
+  type EmissionsModuleExtras,
+} from './emissions.module-definition.js';
 import {
   EMISSIONS_OPTIONS,
   resolveEmissionsOptions,
@@ -164,6 +168,11 @@ class FeatureTopics {
  */
 @Module({ imports: [DiscoveryModule], providers, exports: exported })
 export class EmissionsModule extends EmissionsConfigurableModule {
+  /** Brings emissions to the application; without options, every default holds. */
+  static override forRoot(options: EmissionsOptions & EmissionsModuleExtras = {}): DynamicModule {
+    return super.forRoot(options);
+  }
+
   /**
    * Adds a feature module's own adapters and topics to those of `forRoot`.
    *

@@ -23,7 +23,7 @@ export class Receipts {
 }
 
 @Module({
-  imports: [EmissionsModule.forRoot({})],
+  imports: [EmissionsModule.forRoot()],
   controllers: [OrdersController],
   providers: [Receipts],
 })
