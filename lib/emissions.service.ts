@@ -9,7 +9,7 @@ import type { EmissionCatalog } from './emission/catalog.js';
 import type { ConsumerSettings } from './emission/consumer.options.js';
 import { assertName } from './emission/emission-name.js';
 import { emissionTypeOf } from './emission/emission-type.decorator.js';
-import { InvalidEmissionError } from './emission/emission.errors.js';
+import { InvalidEmissionError, PayloadError } from './emission/emission.errors.js';
 import {
   EmissionFactory,
   type EmissionOrigin,
@@ -161,20 +161,26 @@ export class Emissions {
 
   /**
    * Runs work and emits `success` with its result, or `failure` with its error, with the time it began as `initializedAt`.
-   * Gives the result back; an error reaches the caller, after `failure` was emitted, when that was named.
+   * Gives the result back; an error reaches the caller, after `failure` was emitted, when that was named. Emitting `failure`
+   * never hides the error: what of it cannot be copied is left out, and why it was not taken is logged.
+   *
+   * @throws InvalidEmissionError for a name that is none, before the work begins
    */
   async record<T>(options: RecordOptions<T>, work: () => T | Promise<T>): Promise<T> {
     const { success, failure, metadata, payload, ...emitOptions } = options;
+    assertName(success);
+    if (failure !== undefined) assertName(failure);
     const initializedAt = this.factory.clock.now();
     let result: T;
     try {
       result = await work();
     } catch (error) {
-      if (failure !== undefined) this.#emit(failure, error, metadata, emitOptions, initializedAt);
+      if (failure !== undefined)
+        this.#emitFailure(failure, error, metadata, emitOptions, initializedAt);
       throw error;
     }
     if (result instanceof Error && failure !== undefined) {
-      this.#emit(failure, result, metadata, emitOptions, initializedAt);
+      this.#emitFailure(failure, result, metadata, emitOptions, initializedAt);
     } else {
       this.#emit(
         success,
@@ -265,6 +271,29 @@ export class Emissions {
     return emission;
   }
 
+  #emitFailure(
+    name: string,
+    error: unknown,
+    metadata: Readonly<Record<string, unknown>> | undefined,
+    options: EmitOptions,
+    initializedAt: number,
+  ): void {
+    try {
+      try {
+        this.#emit(name, error, metadata, options, initializedAt);
+      } catch (refusal) {
+        if (!(refusal instanceof PayloadError)) throw refusal;
+        // Errors of HTTP clients and drivers hold sockets and requests.
+        this.#emit(name, essenceOf(error), metadata, options, initializedAt);
+      }
+    } catch (refusal) {
+      this.#logger.error(
+        `'${name}' could not be emitted; the error it reports goes to the caller.`,
+        refusal instanceof Error ? refusal.stack : refusal,
+      );
+    }
+  }
+
   #create(
     name: string,
     payload: unknown,
@@ -278,7 +307,7 @@ export class Emissions {
       initializedAt === undefined ? shared : Object.assign({}, shared, { initializedAt });
     const emission = this.factory.create(name, payload, metadata, options, origin ?? NO_ORIGIN);
     if (shared === undefined) return emission;
-    shared.correlationId ??= emission.id;
+    shared.begun(emission.id);
     if (shared.cause !== undefined) this.guard.check(emission, shared.cause, options);
     return emission;
   }
@@ -294,10 +323,7 @@ export class Emissions {
     assertName(name);
     const buffer = unit?.buffer;
     // What was emitted after a unit of work failed must not leave, and one that is being committed may still fail.
-    if (
-      this.options.unbuffered === 'deliver' &&
-      (buffer === undefined || buffer.state === 'committed')
-    ) {
+    if (this.options.unbuffered === 'deliver' && (buffer === undefined || buffer.isDelivered)) {
       const emission = this.#create(name, payload, metadata, options, unit, initializedAt);
       this.#deliverNow(emission);
       return emission;
@@ -332,6 +358,15 @@ export class Emissions {
             `methods need @Buffered() too), wrap the work in emissions.run(), or set the option unbuffered: 'deliver'. Said once per name.`,
     );
   }
+}
+
+/** Of an error, what can always be copied. */
+function essenceOf(error: unknown): Error {
+  const { name, message, stack, code } = Object(error) as NodeJS.ErrnoException;
+  const essence = new Error(typeof message === 'string' ? message : quote(error));
+  if (typeof name === 'string') essence.name = name;
+  if (typeof stack === 'string') essence.stack = stack;
+  return typeof code === 'string' ? Object.assign(essence, { code }) : essence;
 }
 
 function notAnEmission(value: unknown): InvalidEmissionError {

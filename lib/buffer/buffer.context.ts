@@ -12,6 +12,8 @@ import { UnitOrigin, type HttpUnit, type UnitContext, type UnitOfWork } from './
  * work share its buffer; two units never do.
  */
 export class BufferContext implements InvocationScope {
+  /** Where requests of this application are marked. */
+  readonly mark: symbol = Symbol('nestjs-emissions');
   readonly #storage = new AsyncLocalStorage<UnitOfWork>();
   readonly #outlet: Outlet;
   readonly #capacity: number;
@@ -55,16 +57,20 @@ export class BufferContext implements InvocationScope {
   }
 
   /**
-   * Starts a buffer for the rest of the current asynchronous execution.
+   * Starts a buffer for the rest of the current asynchronous execution; in a unit of work whose buffer was ended by hand, in
+   * the place of that one.
    *
    * @throws BufferAlreadyStartedError when one is active
    */
   start(): EmissionBuffer {
     if (this.isActive) throw new BufferAlreadyStartedError();
     const unit = this.current();
-    const buffer = this.open();
+    const buffer = unit?.buffer?.successor() ?? this.open();
     if (unit === undefined) this.#storage.enterWith({ ...this.begin({ buffered: false }), buffer });
-    else unit.buffer = buffer;
+    else {
+      unit.buffer = buffer;
+      unit.http?.watch();
+    }
     return buffer;
   }
 
@@ -78,20 +84,17 @@ export class BufferContext implements InvocationScope {
   /** Runs work in a buffer of its own, or, where one is active, in a savepoint of it. */
   async runBuffered<T>(work: () => T | Promise<T>, context?: UnitContext): Promise<T> {
     const around = this.current();
-    const savepoint = around?.buffer?.isOpen === true;
     const unit: UnitOfWork = {
       origin: originOf(around, context),
-      buffer: savepoint ? around.buffer!.savepoint() : this.open(),
+      buffer: around?.buffer?.isOpen === true ? around.buffer.savepoint() : this.open(),
     };
-    const { buffer } = unit;
     try {
       const result = await this.#storage.run(unit, work);
-      // The work may have ended its buffer by hand, or ended it and started another.
-      if (buffer!.isOpen) await buffer!.commit();
+      const committed = commit(unit);
+      if (committed !== undefined) await committed;
       return result;
     } finally {
-      buffer!.terminate();
-      unit.buffer!.terminate();
+      unit.buffer?.terminate();
     }
   }
 
@@ -106,14 +109,12 @@ export class BufferContext implements InvocationScope {
       buffer: this.open(outlet),
     };
     const finish = (result: T): T | Promise<T> => {
-      const { buffer } = unit;
-      if (buffer?.isOpen !== true) return result;
       if (!keep(result)) {
-        buffer.terminate();
+        unit.buffer?.terminate();
         return result;
       }
-      const committed = buffer.commit();
-      return typeof committed === 'number' ? result : committed.then(() => result);
+      const committed = commit(unit);
+      return committed === undefined ? result : committed.then(() => result);
     };
     const fail = (error: unknown): never => {
       unit.buffer?.terminate();
@@ -129,19 +130,17 @@ export class BufferContext implements InvocationScope {
   }
 }
 
+/** Commits a unit, unless that has been done by hand; a promise when the commit has to wait. */
+export function commit({ buffer }: UnitOfWork): Promise<unknown> | undefined {
+  if (buffer?.state !== 'open') return undefined;
+  const committed = buffer.commit();
+  return typeof committed === 'number' ? undefined : committed;
+}
+
 /** A nested run shares what its unit has in common, unless it says more. */
 function originOf(around: UnitOfWork | undefined, context: UnitContext | undefined): UnitOrigin {
   if (around === undefined) return new UnitOrigin(undefined, context && (() => context));
-  if (context === undefined) return around.origin;
-  const outer = around.origin.resolve();
-  const origin = new UnitOrigin(outer.cause, () => ({
-    ...(outer.tenant !== undefined && { tenant: outer.tenant }),
-    ...(outer.source !== undefined && { source: outer.source }),
-    ...context,
-    metadata: { ...outer.metadata, ...context.metadata },
-  }));
-  origin.correlationId = context.correlationId ?? outer.correlationId;
-  return origin;
+  return context === undefined ? around.origin : around.origin.within(context);
 }
 
 function isThenable<T>(value: T | Promise<T>): value is Promise<T> {

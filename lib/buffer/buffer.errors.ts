@@ -21,13 +21,20 @@ export class BufferNotStartedError extends EmissionsError {
   }
 }
 
+const HOW_IT_ENDED: Readonly<Record<string, string>> = {
+  open: 'the buffer around its own had ended',
+  committing: 'its buffer had begun to commit',
+  committed: 'its buffer was committed',
+  terminated: 'its buffer was terminated',
+};
+
 /** With `unbuffered: 'throw'`: an `emit()` came after its buffer had begun to commit or was terminated. */
 export class BufferClosedError extends EmissionsError {
   constructor(emission: string, state: string) {
     super(
       'EMISSIONS_BUFFER_CLOSED',
-      `'${emission}' was emitted after its buffer was ${state}. Await the work that emits before the unit of work ends, or wrap ` +
-        `it in a run() of its own.`,
+      `'${emission}' was emitted after ${HOW_IT_ENDED[state] ?? 'its buffer had ended'}. Await the work that emits before the ` +
+        `unit of work ends, or wrap it in a run() of its own.`,
     );
   }
 }

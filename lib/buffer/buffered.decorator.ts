@@ -34,24 +34,30 @@ export function Buffered(
       if (!isRoute || unit?.http === undefined) return buffers.runBuffered(work);
       unit.buffer ??= buffers.open();
       if (resolved.shouldCommit !== undefined) unit.http.shouldCommit = resolved.shouldCommit;
+      unit.http.watch();
       return work();
     });
   };
 }
 
-/** Opts a route out: it has no buffer, and what it emits goes the way of the option `unbuffered`. */
+/**
+ * Opts a route, a message handler or a resolver out: it has no buffer, and what it emits goes the way of the option
+ * `unbuffered`. A buffer that is active around any other method is left alone, and not used by it.
+ */
 export function Unbuffered(): (
   target: object,
   key: string | symbol,
   descriptor: Descriptor,
 ) => void {
   return (target, _key, descriptor) => {
-    wrap(target, descriptor, { buffered: false }, (buffers, work) => {
+    wrap(target, descriptor, { buffered: false }, (buffers, work, isRoute) => {
       const unit = buffers.current();
-      if (unit?.http !== undefined) {
-        unit.buffer?.terminate();
-        unit.buffer = undefined;
+      if (unit?.buffer === undefined) return work();
+      if (!isRoute || unit.http === undefined) {
+        return buffers.enter({ origin: unit.origin, buffer: undefined }, work);
       }
+      unit.buffer.terminate();
+      unit.buffer = undefined;
       return work();
     });
   };
@@ -62,11 +68,16 @@ export interface RouteBuffering extends BufferedOptions {
   readonly buffered: boolean | undefined;
 }
 
-/** Reads what was said about a method. */
+const SAYS_NOTHING: RouteBuffering = Object.freeze({ buffered: undefined });
+const read = new WeakMap<object, RouteBuffering>();
+
+/** Reads what was said about a method; once, as it is asked for with every request. */
 export function routeBufferingOf(method: object): RouteBuffering {
-  return (
-    (Reflect.getMetadata(BUFFERED, method) as RouteBuffering | undefined) ?? { buffered: undefined }
-  );
+  const known = read.get(method);
+  if (known !== undefined) return known;
+  const said = (Reflect.getMetadata(BUFFERED, method) ?? SAYS_NOTHING) as RouteBuffering;
+  read.set(method, said);
+  return said;
 }
 
 function wrap(

@@ -1,9 +1,13 @@
 import type { Emission } from '../emission/emission.js';
-import { signal } from '../telemetry/channels.js';
-import { BufferFullError } from './buffer.errors.js';
+import { hasListeners, signal } from '../telemetry/channels.js';
+import { BufferClosedError, BufferFullError, BufferNotStartedError } from './buffer.errors.js';
+import { EmissionList, type Owner } from './emission-list.js';
 
 /** Where a buffer's emissions go when they are handed over; a promise holds the commit back. */
 export type Outlet = (emissions: readonly Emission[]) => void | Promise<void>;
+
+/** How a buffer is doing; the diagram at {@link EmissionBuffer} shows what follows what. */
+export type BufferState = 'open' | 'committing' | 'committed' | 'terminated';
 
 /**
  * What one unit of work has emitted, until it is committed or terminated.
@@ -16,18 +20,22 @@ export type Outlet = (emissions: readonly Emission[]) => void | Promise<void>;
  *
  * A savepoint (a nested `run`) is a buffer within a buffer: all share one list, so that emissions stay in the order they
  * were emitted, also when branches run side by side. Committing a savepoint joins what it emitted to the buffer around it;
- * terminating it takes that out of the list.
+ * terminating it takes that out of the list. When the buffer around it has ended, a savepoint takes nothing more.
+ *
+ * Hand-overs that have to wait go one behind another, so that a flush in progress is over, or back in the list, before what
+ * was emitted after it leaves.
  */
-export class EmissionBuffer {
-  readonly #root: EmissionBuffer;
-  readonly #parent: EmissionBuffer | undefined;
+export class EmissionBuffer implements Owner {
   readonly #outlet: Outlet;
   readonly #capacity: number;
-  #state: 'open' | 'committing' | 'committed' | 'terminated' = 'open';
-  /** The root's: everything emitted, in order. */
-  #emissions: Emission[] = [];
-  /** The root's: who emitted each, kept only once there has been a savepoint. */
-  #owners: EmissionBuffer[] | undefined;
+  readonly #parent: EmissionBuffer | undefined;
+  readonly #root: EmissionBuffer;
+  readonly #list: EmissionList;
+  #state: BufferState = 'open';
+  /** How many emissions in the list are its own, with those of savepoints that joined it. */
+  #size = 0;
+  /** The root's: the last hand-over that waits. */
+  #handingOver: Promise<number> | undefined;
 
   /** Begins a buffer of its own; `savepoint()` begins one within it. */
   constructor(outlet: Outlet, capacity: number, parent?: EmissionBuffer) {
@@ -35,37 +43,59 @@ export class EmissionBuffer {
     this.#capacity = capacity;
     this.#parent = parent;
     this.#root = parent === undefined ? this : parent.#root;
+    this.#list = parent === undefined ? new EmissionList() : parent.#list;
     if (parent === undefined) signal('emissions:buffer:started', () => ({ count: 1 }));
   }
 
-  get state(): 'open' | 'committing' | 'committed' | 'terminated' {
+  get state(): BufferState {
     return this.#state;
   }
 
+  /** Whether it takes emissions: it has not ended, and neither has a buffer around it. */
   get isOpen(): boolean {
-    return this.#state === 'open';
+    return this.#state === 'open' && (this.#parent === undefined || this.#parent.isOpen);
+  }
+
+  /** Whether what it held has left for good: it and all buffers around it are committed. */
+  get isDelivered(): boolean {
+    return this.#state === 'committed' && (this.#parent === undefined || this.#parent.isDelivered);
+  }
+
+  /** Whose its emissions are: its own or, once it has joined the buffer around it, that one's. */
+  get heir(): EmissionBuffer {
+    return this.#state === 'committed' && this.#parent !== undefined ? this.#parent.heir : this;
   }
 
   /** What would be handed over by a commit now. */
   get emissions(): readonly Emission[] {
-    return this.#root.#emissions.filter((_, i) => this.#root.#ownerOf(i) === this);
+    return this.#list.of(this);
   }
 
   get size(): number {
-    return this.#root.#owners === undefined ? this.#root.#emissions.length : this.emissions.length;
+    return this.#size;
   }
 
   /** A buffer within this one. */
   savepoint(): EmissionBuffer {
-    const root = this.#root;
-    root.#owners ??= root.#emissions.map(() => root);
+    this.#list.distinguish(this.#root);
     return new EmissionBuffer(this.#outlet, this.#capacity, this);
   }
 
-  /** @throws BufferFullError when it holds as many as it may; that is signalled, and what it holds stays */
+  /** A buffer to follow this one, which has ended: where it stood, if what is around it is still open. */
+  successor(): EmissionBuffer {
+    if (this.#state === 'open' && this.#parent !== undefined) this.#join(this.#parent);
+    return this.#parent?.isOpen === true
+      ? this.#parent.savepoint()
+      : new EmissionBuffer(this.#outlet, this.#capacity);
+  }
+
+  /**
+   * @throws BufferFullError when it holds as many as it may; that is signalled, and what it holds stays
+   * @throws BufferClosedError when it has ended
+   */
   add(emission: Emission): void {
-    const root = this.#root;
-    if (root.#emissions.length >= this.#capacity) {
+    if (!this.isOpen) throw new BufferClosedError(emission.name, this.#state);
+    if (this.#list.length >= this.#capacity) {
       signal('emissions:emission:dropped', () => ({
         reason: 'buffer-full',
         emission: emission.name,
@@ -73,32 +103,42 @@ export class EmissionBuffer {
       }));
       throw new BufferFullError(this.#capacity);
     }
-    root.#emissions.push(emission);
-    root.#owners?.push(this);
+    this.#list.push(emission, this);
+    this.#size++;
   }
 
-  /** Hands over what it holds and stays open; what could not be handed over stays in it, in its place. */
+  /**
+   * Hands over what it holds and stays open; what could not be handed over stays in it, in its place.
+   *
+   * @throws BufferNotStartedError when it has ended
+   */
   flush(): number | Promise<number> {
-    const taken = this.#take();
-    return this.#handOver(taken, 'emissions:buffer:flushed', (error) => {
-      this.#putBack(taken);
-      throw error;
+    if (!this.isOpen) throw new BufferNotStartedError('flush()');
+    return this.#inTurn(() => {
+      const taken = this.#take();
+      return this.#handOver(taken, 'emissions:buffer:flushed', (error) => {
+        this.#putBack(taken, error);
+        throw error;
+      });
     });
   }
 
-  /** Hands over what it holds (a savepoint: joins it to the buffer around it) and closes. A refusal discards it. */
+  /**
+   * Hands over what it holds (a savepoint: joins it to the buffer around it) and closes. A refusal discards it.
+   *
+   * @throws BufferNotStartedError when it has ended
+   */
   commit(): number | Promise<number> {
-    if (this.#parent !== undefined) return this.#join();
+    if (this.#state !== 'open') throw new BufferNotStartedError('commit()');
+    if (this.#parent !== undefined) return this.#join(this.#parent);
     this.#state = 'committing';
-    const taken = this.#take();
-    return this.#handOver(taken, 'emissions:buffer:committed', (error) => {
-      this.#state = 'terminated';
-      signal('emissions:buffer:terminated', () => ({
-        count: taken.length,
-        savepoint: false,
-        error,
-      }));
-      throw error;
+    return this.#inTurn(() => {
+      const taken = this.#take();
+      return this.#handOver(taken, 'emissions:buffer:committed', (error) => {
+        this.#state = 'terminated';
+        this.#discarded(taken.length, error);
+        throw error;
+      });
     });
   }
 
@@ -107,14 +147,12 @@ export class EmissionBuffer {
     if (this.#state !== 'open') return 0;
     const { length } = this.#take();
     this.#state = 'terminated';
-    const savepoint = this.#parent !== undefined;
-    if (!savepoint || length > 0)
-      signal('emissions:buffer:terminated', () => ({ count: length, savepoint }));
+    this.#discarded(length);
     return length;
   }
 
-  #join(): number {
-    if (!this.#parent!.isOpen) {
+  #join(parent: EmissionBuffer): number {
+    if (!parent.isOpen) {
       // The unit of work around it has ended: nothing can take these any more.
       const late = this.#take();
       this.#state = 'terminated';
@@ -127,9 +165,46 @@ export class EmissionBuffer {
       }
       return 0;
     }
-    const { size } = this;
     this.#state = 'committed';
-    return size;
+    parent.#size += this.#size;
+    return this.#size;
+  }
+
+  #take(): readonly Emission[] {
+    const taken = this.#list.take(this, this.#size);
+    this.#size = 0;
+    return taken;
+  }
+
+  /** What a flush could not hand over is whose it was before, unless that has ended meanwhile. */
+  #putBack(taken: readonly Emission[], error: unknown): void {
+    const { heir } = this;
+    if (heir.#state === 'terminated') return this.#discarded(taken.length, error);
+    this.#list.putBack(taken, heir);
+    heir.#size += taken.length;
+  }
+
+  #discarded(count: number, error?: unknown): void {
+    const savepoint = this.#parent !== undefined;
+    if (savepoint && count === 0) return;
+    signal('emissions:buffer:terminated', () => ({
+      count,
+      savepoint,
+      ...(error !== undefined && { error }),
+    }));
+  }
+
+  /** Does it now or, while a hand-over of the same unit of work waits, when that is over. */
+  #inTurn(handOver: () => number | Promise<number>): number | Promise<number> {
+    const root = this.#root;
+    const result = root.#handingOver?.then(handOver, handOver) ?? handOver();
+    if (typeof result === 'number') return result;
+    root.#handingOver = result;
+    const over = (): void => {
+      if (root.#handingOver === result) root.#handingOver = undefined;
+    };
+    result.then(over, over);
+    return result;
   }
 
   #handOver(
@@ -137,56 +212,21 @@ export class EmissionBuffer {
     channel: 'emissions:buffer:committed' | 'emissions:buffer:flushed',
     refused: (error: unknown) => never,
   ): number | Promise<number> {
-    const started = performance.now();
+    const started = hasListeners(channel) ? performance.now() : Infinity;
     const done = (): number => {
-      if (this.#state === 'committing') this.#state = 'committed';
-      signal(channel, () => ({ count: taken.length, durationMs: performance.now() - started }));
+      if (channel === 'emissions:buffer:committed') this.#state = 'committed';
+      signal(channel, () => ({
+        count: taken.length,
+        durationMs: Math.max(0, performance.now() - started),
+      }));
       return taken.length;
     };
     if (taken.length === 0) return done();
     try {
       const waiting = this.#outlet(taken);
-      return waiting === undefined ? done() : waiting.then(() => done(), refused);
+      return waiting === undefined ? done() : waiting.then(done, refused);
     } catch (error) {
       return refused(error);
     }
-  }
-
-  /** Takes its own emissions, and those of savepoints that joined it, out of the list. */
-  #take(): Emission[] {
-    const root = this.#root;
-    if (root.#owners === undefined) return root.#emissions.splice(0);
-    const taken: Emission[] = [];
-    const left: Emission[] = [];
-    const owners: EmissionBuffer[] = [];
-    for (const [i, emission] of root.#emissions.entries()) {
-      const owner = root.#ownerOf(i);
-      if (owner === this) taken.push(emission);
-      else {
-        left.push(emission);
-        owners.push(owner);
-      }
-    }
-    root.#emissions = left;
-    root.#owners = owners;
-    return taken;
-  }
-
-  /** Puts emissions back where they were: ids grow in the order of emission. */
-  #putBack(taken: readonly Emission[]): void {
-    const root = this.#root;
-    const all = [
-      ...taken.map((emission) => ({ emission, owner: this as EmissionBuffer })),
-      ...root.#emissions.map((emission, i) => ({ emission, owner: root.#ownerOf(i) })),
-    ].sort((a, b) => (a.emission.id < b.emission.id ? -1 : 1));
-    root.#emissions = all.map(({ emission }) => emission);
-    if (root.#owners !== undefined) root.#owners = all.map(({ owner }) => owner);
-  }
-
-  /** A savepoint that joined gave its emissions to the buffer around it. */
-  #ownerOf(i: number): EmissionBuffer {
-    let owner = this.#owners?.[i] ?? this;
-    while (owner.#state === 'committed' && owner.#parent !== undefined) owner = owner.#parent;
-    return owner;
   }
 }

@@ -5,23 +5,25 @@ import {
   type ExecutionContext,
   type NestInterceptor,
 } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
 import type { Observable } from 'rxjs';
 import { BufferContext } from './buffer.context.js';
-import { graphqlCallOf, GraphqlOperations, type GraphqlUnit } from './graphql-operation.js';
+import { routeBufferingOf } from './buffered.decorator.js';
+import { throwAt } from './commit-failure.js';
+import { graphqlCallOf, GraphqlOperations } from './graphql-operation.js';
 import { HttpOutcome } from './http-outcome.js';
 import { RequestOptions } from './request.options.js';
-import { routeOf, statusAhead } from './route.js';
-import type { UnitOfWork } from './unit-of-work.js';
-import { within, type Ending } from './within.js';
+import type { UnitContext } from './unit-of-work.js';
+import { within } from './within.js';
 
 /**
  * Gives every request, message and GraphQL mutation a buffer, commits it when it succeeds and terminates it when it fails.
  *
- * - HTTP: methods of `http.skipMethods` get none. The status that is sent decides (`http.shouldCommit`). The response waits
- *   for the commit; a commit that fails goes through the exception filters where the handler returned a value, and is
- *   answered directly (5xx, or the error's own status) where the response was sent by hand or by a filter.
+ * - HTTP: methods of `http.skipMethods` get none. The status that is sent decides (`http.shouldCommit`), wherever the
+ *   response comes from; it waits for the commit. A commit that fails is answered by the exception filters of the route, as
+ *   if the handler had thrown its error.
  * - RPC and WebSocket messages: one buffer each, committed when the handler completes.
- * - GraphQL: one buffer per operation, mutations only; committed with the response, unless one of its resolvers threw.
+ * - GraphQL: one buffer per operation, mutations only; committed with the response, unless that has errors.
  *
  * Use it with `@UseInterceptors(EmissionsInterceptor)` or, for all, with the option `interceptor: 'global'`. Where a buffer
  * is active already, it does nothing.
@@ -32,107 +34,64 @@ export class EmissionsInterceptor implements NestInterceptor {
     private readonly buffers: BufferContext,
     private readonly options: RequestOptions,
     private readonly operations: GraphqlOperations,
+    private readonly moduleRef: ModuleRef,
   ) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const type = context.getType<string>();
+    if (type === 'graphql') return this.#graphql(context, next);
     if (this.buffers.isActive) return next.handle();
-    switch (context.getType<string>()) {
-      case 'http':
-        return this.#http(context, next);
-      case 'graphql':
-        return this.#graphql(context, next);
-      default:
-        return within(this.buffers, next, () => this.#message(context));
-    }
+    return type === 'http' ? this.#http(context, next) : this.#message(context, next);
   }
 
   #http(context: ExecutionContext, next: CallHandler): Observable<unknown> {
-    const route = routeOf(context);
-    const http = context.switchToHttp();
-    const response = http.getResponse<{ statusCode: number; raw?: ServerResponse }>();
-    return within(this.buffers, next, () => {
-      const outcome = new HttpOutcome(
-        this.buffers,
-        this.options.http,
-        http.getRequest(),
-        () => this.options.context?.(context),
-        route.buffering,
-      ).watch(response.raw ?? (response as unknown as ServerResponse));
-      const ending: Ending = {
-        completed: (result) => {
-          const status = statusAhead(route, result, response);
-          return status === undefined ? undefined : outcome.end(status);
-        },
-        // What the client gets is up to the exception filters: the response decides.
-        failed: () => {},
-        abandoned: () => {},
-      };
-      return { unit: outcome.unit, ending };
-    });
+    const sent = context.getArgByIndex<ServerResponse & { raw?: ServerResponse }>(1);
+    const response = sent.raw ?? sent;
+    const known = HttpOutcome.of(this.buffers, response);
+    if (known !== undefined && known === this.buffers.current()?.http) return next.handle();
+    const outcome = known ?? this.#outcome(context, response);
+    return this.buffers.enter(outcome.attempt(), () => next.handle());
   }
 
-  #message(context: ExecutionContext): { unit: UnitOfWork; ending: Ending } {
-    const unit = this.buffers.begin({
-      buffered: true,
-      stamp: () => this.options.context?.(context),
-    });
-    return {
-      unit,
-      ending: {
-        completed: () => commit(unit),
-        failed: () => void unit.buffer?.terminate(),
-        abandoned: () => void unit.buffer?.terminate(),
-      },
-    };
+  #outcome(context: ExecutionContext, response: ServerResponse): HttpOutcome {
+    const { http } = this.options;
+    const { method } = context.getArgByIndex<{ method: string }>(0);
+    const route = routeBufferingOf(context.getHandler());
+    return new HttpOutcome(this.buffers, response, {
+      buffered: route.buffered ?? !http.skipMethods.includes(method),
+      shouldCommit: route.shouldCommit ?? http.shouldCommit,
+      stamp: this.#stamp(context),
+      failed: (error) => throwAt(context, this.moduleRef, error),
+    }).mark();
+  }
+
+  #message(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const buffered = routeBufferingOf(context.getHandler()).buffered ?? true;
+    const stamp = this.#stamp(context);
+    return within(this.buffers, next, () => this.buffers.begin({ buffered, stamp }));
   }
 
   #graphql(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    // Not a request's buffer, which knows nothing of operations: one that somebody has begun around it all.
+    if (this.buffers.isActive && this.buffers.current()?.http === undefined) return next.handle();
     const call = graphqlCallOf(context);
-    const { response } = call;
     if (call.operation !== 'mutation') {
-      const stamp = () => this.options.context?.(context);
-      return within(this.buffers, next, () => ({
-        unit: this.buffers.begin({ buffered: false, stamp }),
-        ending: NOTHING,
-      }));
+      const unit = this.buffers.begin({ buffered: false, stamp: this.#stamp(context) });
+      return this.buffers.enter(unit, () => next.handle());
     }
-    if (call.context === undefined || response === undefined) {
-      return within(this.buffers, next, () => this.#message(context));
+    if (call.context === undefined || call.response === undefined) {
+      return this.#message(context, next);
     }
-    const operation = this.#operationOf(call.context, context, response);
-    return within(this.buffers, next, () => ({
-      unit: operation.outcome.unit,
-      ending: { ...NOTHING, failed: () => void (operation.failed = true) },
-    }));
+    const operation = this.operations.of(call.context, call.response, {
+      buffers: this.buffers,
+      shouldCommit: this.options.http.shouldCommit,
+      stamp: this.#stamp(context),
+    });
+    return operation.run(this.buffers, next);
   }
 
-  /** All resolvers of one operation share a unit, which ends with the response. */
-  #operationOf(key: object, context: ExecutionContext, response: ServerResponse): GraphqlUnit {
-    const known = this.operations.get(key);
-    if (known !== undefined) return known;
-    const { http } = this.options;
-    const operation: GraphqlUnit = {
-      failed: false,
-      outcome: new HttpOutcome(
-        this.buffers,
-        http,
-        { method: 'POST' },
-        () => this.options.context?.(context),
-        {
-          buffered: true,
-          shouldCommit: (status) => !operation.failed && http.shouldCommit(status),
-        },
-      ).watch(response),
-    };
-    this.operations.set(key, operation);
-    return operation;
+  #stamp(context: ExecutionContext): (() => UnitContext | undefined) | undefined {
+    const stamp = this.options.context;
+    return stamp && (() => stamp(context));
   }
-}
-
-const NOTHING: Ending = { completed: () => {}, failed: () => {}, abandoned: () => {} };
-
-function commit(unit: UnitOfWork): void | Promise<void> {
-  if (unit.buffer?.isOpen !== true) return;
-  const committed = unit.buffer.commit();
-  if (typeof committed !== 'number') return committed.then(() => {});
 }

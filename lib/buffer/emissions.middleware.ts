@@ -1,7 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Injectable, type NestMiddleware } from '@nestjs/common';
+import { Injectable, type NestMiddleware, type OnModuleInit } from '@nestjs/common';
+import { HttpAdapterHost, ModuleRef } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { BufferContext } from './buffer.context.js';
+import { throwAt } from './commit-failure.js';
 import { HttpOutcome } from './http-outcome.js';
 import { RequestOptions } from './request.options.js';
 
@@ -13,30 +15,63 @@ import { RequestOptions } from './request.options.js';
  * configure(consumer: MiddlewareConsumer) { consumer.apply(EmissionsMiddleware).forRoutes('{*path}'); }
  * ```
  *
- * It ends the unit when the response is about to be sent, or, for a streamed one, about to end. A commit that fails answers
- * 5xx (or the error's own status) without going through the exception filters. `@Buffered` and `@Unbuffered` work on
- * routes as with the interceptor.
+ * It ends the unit when the response is about to be sent, or, for a streamed one, about to end. A commit that fails is
+ * answered by the global exception filters; it knows no route and no filters of one. `@Buffered` and `@Unbuffered` work on
+ * routes as with the interceptor. Of GraphQL it sees statuses only: use the interceptor there, also beside it.
  */
 @Injectable()
-export class EmissionsMiddleware implements NestMiddleware<IncomingMessage, ServerResponse> {
+export class EmissionsMiddleware
+  implements NestMiddleware<IncomingMessage, ServerResponse>, OnModuleInit
+{
   constructor(
     private readonly buffers: BufferContext,
     private readonly options: RequestOptions,
+    private readonly moduleRef: ModuleRef,
+    private readonly server: HttpAdapterHost,
   ) {}
+
+  onModuleInit(): void {
+    const { httpAdapter } = this.server;
+    if (httpAdapter?.getType() !== 'fastify') return;
+    this.#followFastify(httpAdapter.getInstance<Fastify>());
+  }
 
   use(request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void): void {
     if (this.buffers.isActive) return next();
-    const { unit } = new HttpOutcome(
-      this.buffers,
-      this.options.http,
-      request,
-      () => {
-        const context = new ExecutionContextHost([request, response, next]);
-        context.setType('http');
-        return this.options.context?.(context);
-      },
-      { buffered: undefined },
-    ).watch(response);
-    this.buffers.enter(unit, next);
+    const { http, context: stamp } = this.options;
+    const args = [request, response, next];
+    const context = new ExecutionContextHost(args);
+    const outcome = new HttpOutcome(this.buffers, response, {
+      buffered: !http.skipMethods.includes(request.method ?? ''),
+      shouldCommit: http.shouldCommit,
+      stamp: stamp && (() => stamp(context)),
+      failed: (error) => throwAt(context, this.moduleRef, error),
+      args,
+    }).mark();
+    this.buffers.enter(outcome.unit, next);
   }
+
+  /**
+   * Fastify reads the body outside of the middleware's asynchronous context, so that the unit is entered again after that;
+   * and what guards and handlers see is Fastify's own request and reply.
+   */
+  #followFastify(fastify: Fastify): void {
+    const { mark } = this.buffers;
+    if (Object.hasOwn(fastify, mark)) return;
+    Object.defineProperty(fastify, mark, { value: true });
+    fastify.addHook('preValidation', (request, reply, done) => {
+      const outcome = HttpOutcome.of(this.buffers, reply.raw);
+      if (outcome === undefined) return done();
+      outcome.args?.splice(0, 2, request, reply);
+      this.buffers.enter(outcome.unit, done);
+    });
+  }
+}
+
+/** What is used of a Fastify instance. */
+interface Fastify {
+  addHook(
+    name: 'preValidation',
+    hook: (request: object, reply: { raw: ServerResponse }, done: () => void) => void,
+  ): void;
 }

@@ -1,6 +1,10 @@
 import type { ServerResponse } from 'node:http';
-import type { ExecutionContext } from '@nestjs/common';
-import type { HttpOutcome } from './http-outcome.js';
+import type { CallHandler, ExecutionContext } from '@nestjs/common';
+import { tap, type Observable } from 'rxjs';
+import type { BufferContext } from './buffer.context.js';
+import { describeFailure } from './commit-failure.js';
+import { HttpOutcome } from './http-outcome.js';
+import type { UnitContext } from './unit-of-work.js';
 
 /** What is read of a resolver's arguments: `(root, args, context, info)`. */
 export interface GraphqlCall {
@@ -41,12 +45,78 @@ interface InfoLike {
   operation?: { operation?: string };
 }
 
-/** The unit of work of one GraphQL operation, ended with its response. */
-export interface GraphqlUnit {
-  readonly outcome: HttpOutcome;
-  /** A resolver threw: GraphQL answers 200 all the same. */
-  failed: boolean;
+/** What begins an operation. */
+export interface GraphqlOperationOptions {
+  buffers: BufferContext;
+  shouldCommit: (status: number) => boolean;
+  stamp: (() => UnitContext | undefined) | undefined;
+}
+
+/**
+ * The unit of work of one GraphQL operation, ended with its response: discarded when a resolver threw or the answer has
+ * errors, as that of a guard or of a value that does not fit its type; GraphQL answers 200 all the same.
+ */
+export class GraphqlOperation {
+  readonly #outcome: HttpOutcome;
+  #failed = false;
+
+  constructor(response: ServerResponse, { buffers, shouldCommit, stamp }: GraphqlOperationOptions) {
+    this.#outcome = new HttpOutcome(buffers, response, {
+      buffered: true,
+      shouldCommit,
+      stamp,
+      failedBy: (body) => this.#failed || hasErrors(body),
+      failed: (error) => answer(response, error),
+    });
+  }
+
+  /** Calls a resolver of the operation. */
+  run(buffers: BufferContext, next: CallHandler): Observable<unknown> {
+    return buffers
+      .enter(this.#outcome.unit, () => next.handle())
+      .pipe(tap({ error: () => (this.#failed = true) }));
+  }
 }
 
 /** The operations that are being answered, by the object their resolvers share. */
-export class GraphqlOperations extends WeakMap<object, GraphqlUnit> {}
+export class GraphqlOperations {
+  readonly #operations = new WeakMap<object, GraphqlOperation>();
+
+  /** The operation a resolver belongs to; the first one begins it. */
+  of(
+    context: object,
+    response: ServerResponse,
+    options: GraphqlOperationOptions,
+  ): GraphqlOperation {
+    const known = this.#operations.get(context);
+    if (known !== undefined) return known;
+    const operation = new GraphqlOperation(response, options);
+    this.#operations.set(context, operation);
+    return operation;
+  }
+}
+
+/** Whether a GraphQL answer has errors; those of a streamed answer are the resolvers' only. */
+function hasErrors(body: unknown): boolean {
+  const text = typeof body === 'string' ? body : Buffer.isBuffer(body) ? body.toString() : '';
+  if (!text.includes('"errors"')) return false;
+  try {
+    const { errors } = JSON.parse(text) as { errors?: unknown };
+    return Array.isArray(errors) && errors.length > 0;
+  } catch {
+    return false;
+  }
+}
+
+/** A failed commit, in the words of GraphQL. */
+function answer(response: ServerResponse, error: unknown): void {
+  const { status, body } = describeFailure(error);
+  const { message } = body as { message?: unknown };
+  const code = (error as { code?: unknown } | undefined)?.code;
+  const extensions = typeof code === 'string' ? { code } : {};
+  const text = JSON.stringify({ errors: [{ message, extensions }], data: null });
+  response.statusCode = status;
+  response.setHeader('content-type', 'application/json; charset=utf-8');
+  response.setHeader('content-length', Buffer.byteLength(text));
+  response.end(text);
+}

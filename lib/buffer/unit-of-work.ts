@@ -17,7 +17,10 @@ export interface UnitContext {
   correlationId?: string;
 }
 
-/** What all emissions of one unit of work have in common; nested runs share it. */
+/**
+ * What all emissions of one unit of work have in common. A nested run shares it or, with a context of its own, has one that
+ * adds to it: the correlation id stays that of the whole unit, unless the context says another.
+ */
 export class UnitOrigin implements EmissionOrigin {
   readonly cause: Emission | undefined;
   correlationId: string | undefined;
@@ -25,29 +28,76 @@ export class UnitOrigin implements EmissionOrigin {
   tenant: string | undefined;
   source: string | undefined;
   #stamp: (() => UnitContext | undefined) | undefined;
+  readonly #around: UnitOrigin | undefined;
 
-  constructor(cause: Emission | undefined, stamp: (() => UnitContext | undefined) | undefined) {
+  constructor(
+    cause: Emission | undefined,
+    stamp: (() => UnitContext | undefined) | undefined,
+    around?: UnitOrigin,
+  ) {
     this.cause = cause;
     this.#stamp = stamp;
+    this.#around = around;
   }
 
-  /** Works the stamp out when the first emission is made: guards have run by then, and most requests never need it. */
+  /** The origin of a nested run that says more. */
+  within(context: UnitContext): UnitOrigin {
+    return new UnitOrigin(this.cause, () => context, this);
+  }
+
+  /**
+   * Works the stamp out when the first emission is made: guards have run by then, and most requests never need it.
+   *
+   * @throws InvalidEmissionError when it is none
+   */
   resolve(): this {
-    const stamp = this.#stamp;
-    if (stamp === undefined) return this;
-    const context = stamp() ?? {};
-    if (typeof context !== 'object' || context instanceof Promise) {
-      throw new InvalidEmissionError(
-        `The option context must return { metadata?, tenant?, source?, correlationId? } at once, but it returned ${quote(context)}.`,
-      );
-    }
-    this.#stamp = undefined;
-    this.metadata = context.metadata && snapshot(context.metadata, 'context.metadata');
-    this.tenant = context.tenant;
-    this.source = context.source;
-    this.correlationId ??= context.correlationId;
+    if (this.#stamp !== undefined) this.#apply(this.#stamp());
+    if (this.#around !== undefined) this.correlationId ??= this.#around.resolve().correlationId;
     return this;
   }
+
+  /** The first emission of a unit gives it its correlation id. */
+  begun(id: string): void {
+    if (this.correlationId !== undefined) return;
+    this.correlationId = id;
+    this.#around?.begun(id);
+  }
+
+  #apply(context: UnitContext | undefined): void {
+    const { metadata, ...said } = checked(context);
+    const around = this.#around?.resolve();
+    const stamped = metadata && snapshot(metadata, 'context.metadata');
+    this.metadata =
+      stamped && around?.metadata
+        ? Object.freeze({ ...around.metadata, ...stamped })
+        : (stamped ?? around?.metadata);
+    this.tenant = textOf(said, 'tenant') ?? around?.tenant;
+    this.source = textOf(said, 'source') ?? around?.source;
+    this.correlationId ??= textOf(said, 'correlationId');
+    this.#stamp = undefined;
+  }
+}
+
+function checked(context: UnitContext | null | undefined): UnitContext {
+  if (context === undefined || context === null) return {};
+  const metadata: unknown = context.metadata ?? {};
+  const isContext = typeof context === 'object' && !('then' in context);
+  if (isContext && typeof metadata === 'object' && !Array.isArray(metadata)) return context;
+  throw new InvalidEmissionError(
+    `What run() or the option context stamps on emissions is { metadata?, tenant?, source?, correlationId? }, at once, but got ` +
+      `${quote(context)}.`,
+  );
+}
+
+/** Nothing said, said empty, or an id that is a number: as the tenant is read from metadata. */
+function textOf(context: UnitContext, field: keyof UnitContext): string | undefined {
+  const said: unknown = context[field];
+  if (said === undefined || said === null || said === '') return undefined;
+  if (typeof said === 'string') return said;
+  if (typeof said === 'number' || typeof said === 'bigint') return String(said);
+  throw new InvalidEmissionError(
+    `The ${field} that run() or the option context stamps on emissions is a string, but got ${quote(said)}.`,
+  );
 }
 
 /** The one thing carried through asynchronous calls: which buffer is active, and what its emissions have in common. */
@@ -61,4 +111,6 @@ export interface UnitOfWork {
 /** What a route may change of how the unit of its request ends. */
 export interface HttpUnit {
   shouldCommit: (status: number) => boolean;
+  /** Sees to it that the buffer ends with the response; called when there is one. */
+  watch(): void;
 }

@@ -1,0 +1,69 @@
+import { Emissions, EmissionsModule, type Emission, type EmissionsOptions } from 'nestjs-emissions';
+import { Pipeline } from '../../lib/pipeline/pipeline.js';
+import { RecordingAdapter } from './adapters.js';
+import { start } from './app.js';
+
+/** An application without a server: whatever is committed goes to one adapter. */
+export interface Lab extends AsyncDisposable {
+  readonly emissions: Emissions;
+  readonly commits: Commits;
+  /** The adapter. */
+  readonly sink: RecordingAdapter;
+  /** What was delivered once everything has settled. */
+  delivered(): Promise<readonly Emission[]>;
+  /** The same, the names. */
+  names(): Promise<string[]>;
+}
+
+/** Starts one. */
+export async function lab(options: EmissionsOptions = {}): Promise<Lab> {
+  const sink = new RecordingAdapter();
+  const running = await start({
+    imports: [
+      EmissionsModule.forRoot({ ...options, adapters: [{ name: 'sink', useValue: sink }] }),
+    ],
+  });
+  const commits = new Commits();
+  running.app.get(Pipeline, { strict: false }).join(commits);
+  const { emissions } = running;
+  const delivered = async (): Promise<readonly Emission[]> => {
+    await emissions.settled();
+    return sink.emissions;
+  };
+  return {
+    emissions,
+    commits,
+    sink,
+    delivered,
+    names: async () => (await delivered()).map(({ name }) => name),
+    [Symbol.asyncDispose]: () => running.close(),
+  };
+}
+
+type Accepted = readonly Emission[] | Promise<readonly Emission[]>;
+
+/** Takes part in hand-overs, and does with the next ones what the test says; lets them pass when it says nothing. */
+export class Commits {
+  readonly #script: ((emissions: readonly Emission[]) => Accepted)[] = [];
+
+  accept(emissions: readonly Emission[]): Accepted {
+    return this.#script.shift()?.(emissions) ?? emissions;
+  }
+
+  /** The next hand-over is refused at once. */
+  refuse(error: Error): void {
+    this.#script.push(() => {
+      throw error;
+    });
+  }
+
+  /** The next hand-over waits until the test says how it ends. */
+  hold(): { pass(): void; refuse(error: Error): void } {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#script.push(async (emissions) => {
+      await promise;
+      return emissions;
+    });
+    return { pass: () => resolve(), refuse: (error) => reject(error) };
+  }
+}
