@@ -1,7 +1,9 @@
 import type { EmitOptions, Emissions } from 'nestjs-emissions';
 
 /** What to emit: a name, or a name with its payload, metadata and options. */
-export type Emitted = string | [string, unknown?, Record<string, unknown>?, EmitOptions?];
+export type Emitted =
+  | string
+  | [string, unknown?, (Record<string, unknown> | undefined)?, EmitOptions?];
 
 /** Emits in one unit of work and commits it. */
 export async function emit(emissions: Emissions, ...all: Emitted[]): Promise<void> {

@@ -1,0 +1,284 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  ConfigurationError,
+  DeliveryTimeoutError,
+  EmissionsModule,
+  IGNORED,
+  type Emission,
+  type HandlerOptions,
+  type Subscription,
+} from 'nestjs-emissions';
+import { HeldAdapter, RecordingAdapter } from '../support/adapters.js';
+import { start, type RunningApp } from '../support/app.js';
+import { emit, emitAndSettle } from '../support/emit.js';
+import { captureLogs } from '../support/logs.js';
+import { listen } from '../support/signals.js';
+import { rounds, until } from '../support/until.js';
+
+let running: RunningApp;
+let recorder: RecordingAdapter;
+let subscriptions: Subscription[] = [];
+beforeAll(async () => {
+  running = await start({
+    imports: [EmissionsModule.forRoot({ adapters: [RecordingAdapter], maxDepth: 4 })],
+  });
+  recorder = running.app.get(RecordingAdapter);
+});
+afterAll(() => running.close());
+afterEach(async () => {
+  await running.emissions.settled();
+  recorder.batches.length = 0;
+  for (const subscription of subscriptions) subscription.unsubscribe();
+  subscriptions = [];
+});
+
+/** Subscribes a critical handler until the end of the test. */
+function on(
+  pattern: string,
+  method: (payload: unknown, emission: Emission) => unknown,
+  options: HandlerOptions = {},
+): void {
+  subscriptions.push(running.emissions.subscribe(pattern, method, { critical: true, ...options }));
+}
+const cascade = (name: string, payload?: unknown) => running.emissions.emit(name, payload);
+
+describe('A critical handler', () => {
+  it('runs inside the commit, before anything is handed over', async () => {
+    let finish: () => void = () => {};
+    let committed = false;
+    on('a', () => new Promise<void>((resolve) => (finish = resolve)));
+    const commit = emit(running.emissions, 'a').then(() => (committed = true));
+    await rounds();
+    expect([committed, recorder.names]).toEqual([false, []]);
+    finish();
+    await commit;
+    await running.emissions.settled();
+
+    expect(recorder.names).toEqual(['a']);
+  });
+
+  it.each([
+    ['throws', () => failWith(new RangeError('overdrawn'))],
+    ['rejects', () => Promise.reject(new RangeError('overdrawn'))],
+  ])('that %s fails the commit with its own error, and nothing leaves', async (_, method) => {
+    using logs = captureLogs();
+    using log = listen('emissions:handler:failed', 'emissions:buffer:terminated');
+    on('b', method, { id: 'Account.check' });
+    const commit = emit(running.emissions, 'a', 'b', 'c');
+
+    await expect(commit).rejects.toThrow(RangeError);
+    await running.emissions.settled();
+    expect(recorder.names).toEqual([]);
+    expect(log.of('emissions:handler:failed')).toEqual([
+      {
+        handler: 'Account.check',
+        phase: 'deliver',
+        emission: 'b',
+        count: 1,
+        attempt: 1,
+        durationMs: expect.any(Number),
+        error: expect.any(RangeError),
+      },
+    ]);
+    expect(log.of('emissions:buffer:terminated').at(-1)).toMatchObject({ count: 3 });
+    expect(logs.of('error')).toEqual([expect.stringContaining('Account.check')]);
+  });
+
+  it('is called for what is flushed; what could not be flushed stays in the buffer', async () => {
+    let allowed = false;
+    on('a', () => allowed || failWith(new Error('not yet')));
+    await running.emissions.run(async () => {
+      cascade('a');
+      await expect(running.emissions.flush()).rejects.toThrow('not yet');
+      allowed = true;
+    });
+    await running.emissions.settled();
+
+    expect(recorder.names).toEqual(['a']);
+  });
+
+  it('runs one behind another: emission by emission, and by priority', async () => {
+    const order: string[] = [];
+    const work =
+      (who: string) =>
+      async (_: unknown, { name }: Emission) => {
+        order.push(`${who} begins ${name}`);
+        await rounds(2);
+        order.push(`${who} ends ${name}`);
+      };
+    on('*', work('late'), { priority: 9 });
+    on('*', work('early'), { priority: 1 });
+    await emit(running.emissions, 'a', 'b');
+
+    expect(order).toEqual(
+      ['a', 'b'].flatMap((name) =>
+        ['early', 'late'].flatMap((who) => [`${who} begins ${name}`, `${who} ends ${name}`]),
+      ),
+    );
+  });
+
+  it('that fails is the last: those behind it are not called', async () => {
+    const called: string[] = [];
+    on('a', () => failWith(new Error('no')), { priority: 0 });
+    on('a', () => called.push('second'), { priority: 1 });
+    await expect(emit(running.emissions, 'a')).rejects.toThrow('no');
+
+    expect(called).toEqual([]);
+  });
+
+  it('adds what it emits to the commit, and it is shown to the critical handlers in turn', async () => {
+    const seen: string[] = [];
+    on('a', () => void cascade('b'));
+    on('b', (_, { causationId, depth, correlationId }) => {
+      seen.push('b');
+      expect([depth, causationId]).toEqual([1, correlationId]);
+    });
+    await emitAndSettle(running.emissions, 'a', 'z');
+
+    expect(seen).toEqual(['b']);
+    expect(recorder.batches.map((batch) => batch.map(({ name }) => name))).toEqual([
+      ['a', 'z', 'b'],
+    ]);
+  });
+
+  it('takes what it emitted down with it when a later one fails', async () => {
+    on('a', () => void cascade('b'));
+    on('b', () => failWith(new Error('no')));
+    await expect(emit(running.emissions, 'a')).rejects.toThrow('no');
+    await running.emissions.settled();
+
+    expect(recorder.names).toEqual([]);
+  });
+
+  it('adds nothing when it ignores the emission, and the commit goes on', async () => {
+    using log = listen('emissions:handler:ignored');
+    on('a', () => (cascade('b'), IGNORED));
+    await emitAndSettle(running.emissions, 'a');
+
+    expect(recorder.names).toEqual(['a']);
+    expect(log.all).toHaveLength(1);
+  });
+
+  it('that loops is cut at maxDepth, and the commit fails', async () => {
+    on('loop', () => void cascade('loop'));
+
+    await expect(emit(running.emissions, 'loop')).rejects.toThrow(/loop → loop/);
+    expect(recorder.names).toEqual([]);
+  });
+
+  it('has timeoutMs: the commit fails, and what the handler does later counts for nothing', async () => {
+    using log = listen('emissions:handler:failed', 'emissions:handler:succeeded');
+    let finish: () => void = () => {};
+    on(
+      'a',
+      async () => {
+        await new Promise<void>((resolve) => (finish = resolve));
+        cascade('too.late');
+      },
+      { timeoutMs: 5 },
+    );
+    await expect(emit(running.emissions, 'a')).rejects.toThrow(DeliveryTimeoutError);
+    finish();
+    await rounds();
+    await running.emissions.settled();
+
+    expect(recorder.names).toEqual([]);
+    expect(log.all.map(({ channel }) => channel)).toEqual(['emissions:handler:failed']);
+  });
+
+  it('runs where the emitter does: a transaction that follows the asynchronous execution is found', async () => {
+    const transaction = new AsyncLocalStorage<string>();
+    const found: unknown[] = [];
+    on('a', () => found.push(transaction.getStore()));
+    await transaction.run('tx', () => emit(running.emissions, 'a'));
+
+    expect(found).toEqual(['tx']);
+  });
+
+  it('gets only what it is interested in', async () => {
+    const seen: unknown[] = [];
+    on('a', (payload) => seen.push(payload), {
+      interested: ({ payload }: Emission<never>) => Number(payload) > 1,
+    });
+    await emit(running.emissions, ['a', 1], ['a', 2]);
+
+    expect(seen).toEqual([2]);
+  });
+
+  it('that cannot tell whether it is interested fails the commit: nothing leaves unchecked', async () => {
+    using log = listen('emissions:handler:failed');
+    const seen: unknown[] = [];
+    on('a', () => seen.push('called'), { interested: () => failWith(new Error('who knows')) });
+    await expect(emit(running.emissions, 'a')).rejects.toThrow('who knows');
+
+    expect([seen, recorder.names]).toEqual([[], []]);
+    expect(log.all.map(({ message }) => message.phase)).toEqual(['interested']);
+  });
+
+  it('whose pattern takes too long to answer takes nothing of that name, which is signalled', async () => {
+    using log = listen('emissions:handler:failed');
+    const seen: string[] = [];
+    const method = (_: unknown, { name }: Emission) => seen.push(name);
+    const hostile = running.emissions.subscribe(/^(a+)+$/, method, { critical: true });
+    await emitAndSettle(running.emissions, `${'a'.repeat(40)}!`, 'aaa');
+    hostile.unsubscribe();
+
+    expect(seen).toEqual(['aaa']);
+    expect(recorder.emissions).toHaveLength(2);
+    expect(log.all.map(({ message }) => message.phase)).toEqual(['interested']);
+  });
+
+  it('is enough of a consumer: a name that only it takes is not warned about', async () => {
+    await using alone = await start({ imports: [EmissionsModule.forRoot({})] });
+    using logs = captureLogs();
+    alone.emissions.subscribe('known', () => {}, { critical: true });
+    await emit(alone.emissions, 'known', 'unknown');
+
+    expect(logs.of('warn')).toEqual([expect.stringContaining("'unknown'")]);
+  });
+
+  it('is listed as critical, and is gone when it is unsubscribed', async () => {
+    const subscription = running.emissions.subscribe('a', () => failWith(new Error('no')), {
+      critical: true,
+      id: 'guard',
+    });
+    expect(running.emissions.describe().handlers).toMatchObject([{ id: 'guard', critical: true }]);
+    subscription.unsubscribe();
+    await emitAndSettle(running.emissions, 'a');
+
+    expect(running.emissions.describe().handlers).toEqual([]);
+    expect(recorder.names).toEqual(['a']);
+  });
+
+  it('has run when the commit is refused for want of room: what it emitted does not leave either', async () => {
+    const full = new HeldAdapter();
+    running.emissions.addAdapter('full', full, { capacity: 1, overflow: 'reject' });
+    on('a', () => void cascade('b'));
+    await expect(emit(running.emissions, 'a')).rejects.toThrow(/full/);
+    await emit(running.emissions, 'c');
+    await until(() => full.running === 1);
+    full.release();
+    await running.emissions.removeAdapter('full');
+    await running.emissions.settled();
+
+    expect(recorder.names).toEqual(['c']);
+  });
+
+  it.each(['concurrency', 'capacity', 'overflow', 'retry', 'once'] as const)(
+    'cannot have the option %s, which would do nothing',
+    (option) => {
+      const value = { concurrency: 2, capacity: 5, overflow: 'reject', retry: {}, once: true }[
+        option
+      ];
+      const subscribing = () => on('a', () => {}, { id: 'guard', [option]: value });
+
+      expect(subscribing).toThrow(ConfigurationError);
+      expect(subscribing).toThrow(new RegExp(`guard is critical.*"${option}"`));
+    },
+  );
+});
+
+function failWith(error: Error): never {
+  throw error;
+}

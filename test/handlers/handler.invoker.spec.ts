@@ -1,0 +1,261 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  DeliveryTimeoutError,
+  EmissionsModule,
+  IGNORED,
+  type EmissionHandler,
+  type HandlerContext,
+  type HandlerOptions,
+} from 'nestjs-emissions';
+import { RecordingAdapter } from '../support/adapters.js';
+import { start, type RunningApp } from '../support/app.js';
+import { emit, emitAndSettle } from '../support/emit.js';
+import { captureLogs } from '../support/logs.js';
+import { listen } from '../support/signals.js';
+import { fakeTime, pass } from '../support/time.js';
+import { nextRound, rounds } from '../support/until.js';
+
+const SIGNALS = [
+  'emissions:handler:succeeded',
+  'emissions:handler:failed',
+  'emissions:handler:ignored',
+  'emissions:handler:retried',
+] as const;
+
+let running: RunningApp;
+let recorder: RecordingAdapter;
+beforeAll(async () => {
+  running = await start({ imports: [EmissionsModule.forRoot({ adapters: [RecordingAdapter] })] });
+  recorder = running.app.get(RecordingAdapter);
+});
+afterAll(() => running.close());
+afterEach(async () => {
+  await running.emissions.settled();
+  recorder.batches.length = 0;
+});
+
+/** Subscribes until the end of the test. */
+function handle(method: EmissionHandler<any>, options: HandlerOptions = {}): Disposable {
+  const subscription = running.emissions.subscribe('a', method, { id: 'handler', ...options });
+  return { [Symbol.dispose]: () => subscription.unsubscribe() };
+}
+
+describe('What a handler does', () => {
+  it.each([undefined, null, false, 0, 'done', { any: 'thing' }])(
+    'counts as success when it returns %j',
+    async (result) => {
+      using log = listen(...SIGNALS);
+      using _ = handle(() => result);
+      await emitAndSettle(running.emissions, 'a');
+
+      expect(log.all).toEqual([
+        {
+          channel: 'emissions:handler:succeeded',
+          message: {
+            handler: 'handler',
+            emission: 'a',
+            attempt: 1,
+            durationMs: expect.any(Number),
+          },
+        },
+      ]);
+    },
+  );
+
+  it('counts as success when its promise resolves, and not before', async () => {
+    using log = listen(...SIGNALS);
+    let finish: () => void = () => {};
+    using _ = handle(() => new Promise<void>((resolve) => (finish = resolve)));
+    await emit(running.emissions, 'a');
+    await rounds();
+    expect(log.all).toEqual([]);
+    finish();
+    await running.emissions.settled();
+
+    expect(log.all).toHaveLength(1);
+  });
+
+  it.each([
+    ['returned', () => IGNORED],
+    ['resolved with', () => Promise.resolve(IGNORED)],
+  ])('counts as ignored when IGNORED is %s: signalled, not logged', async (_title, method) => {
+    using logs = captureLogs();
+    using log = listen(...SIGNALS);
+    using _ = handle(method);
+    await emitAndSettle(running.emissions, 'a');
+
+    expect(log.all).toEqual([
+      {
+        channel: 'emissions:handler:ignored',
+        message: { handler: 'handler', emission: 'a', attempt: 1, durationMs: expect.any(Number) },
+      },
+    ]);
+    expect(logs.entries).toEqual([]);
+  });
+
+  it.each([
+    ['throws', () => failWith(new Error('no'))],
+    ['rejects', () => Promise.reject(new Error('no'))],
+  ])(
+    'counts as failed when it %s: signalled with the error, and logged with its stack',
+    async (_title, method) => {
+      using logs = captureLogs();
+      using log = listen(...SIGNALS);
+      using _ = handle(method);
+      await emitAndSettle(running.emissions, 'a', 'a');
+
+      expect(log.all).toHaveLength(2);
+      expect(log.all[0]).toEqual({
+        channel: 'emissions:handler:failed',
+        message: {
+          handler: 'handler',
+          phase: 'deliver',
+          emission: 'a',
+          count: 1,
+          attempt: 1,
+          durationMs: expect.any(Number),
+          error: expect.objectContaining({ message: 'no' }),
+        },
+      });
+      expect(logs.entries[0]).toEqual({
+        level: 'error',
+        message: expect.stringMatching(/handler handler failed on an emission \('a'\).*: no/),
+        rest: [expect.stringContaining('handler.invoker.spec'), 'Emissions'],
+      });
+    },
+  );
+
+  it('harms no other handler: with one of three failing, the other two are called', async () => {
+    using log = listen(...SIGNALS);
+    using _1 = handle(() => {}, { id: 'one' });
+    using _2 = handle(() => failWith(new Error('no')), { id: 'two' });
+    using _3 = handle(() => {}, { id: 'three' });
+    await emitAndSettle(running.emissions, 'a');
+
+    expect(log.of('emissions:handler:succeeded').map(({ handler }) => handler)).toEqual([
+      'one',
+      'three',
+    ]);
+    expect(log.of('emissions:handler:failed').map(({ handler }) => handler)).toEqual(['two']);
+    expect(recorder.names).toEqual(['a']);
+  });
+});
+
+describe('A handler', () => {
+  it('runs outside the async context of whoever emitted', async () => {
+    const storage = new AsyncLocalStorage<string>();
+    const seen: unknown[] = [];
+    using _ = handle(async () => {
+      seen.push(storage.getStore());
+      await nextRound();
+      seen.push(storage.getStore());
+    });
+    await storage.run('request', () => emitAndSettle(running.emissions, 'a'));
+
+    expect(seen).toEqual([undefined, undefined]);
+  });
+
+  it('works on 16 emissions at once by default, and on as many as concurrency says', async () => {
+    const most = { default: 0, two: 0 };
+    const busy = { default: 0, two: 0 };
+    const work = (who: 'default' | 'two') => async () => {
+      most[who] = Math.max(most[who], ++busy[who]);
+      await rounds(3);
+      busy[who]--;
+    };
+    using _1 = handle(work('default'), { id: 'default' });
+    using _2 = handle(work('two'), { id: 'two', concurrency: 2 });
+    await emitAndSettle(running.emissions, ...Array.from({ length: 40 }, () => 'a'));
+
+    expect(most).toEqual({ default: 16, two: 2 });
+  });
+
+  it('that is slow delays nobody else', async () => {
+    let finish: () => void = () => {};
+    const quick: string[] = [];
+    using _1 = handle(() => new Promise<void>((resolve) => (finish = resolve)), { id: 'slow' });
+    using _2 = handle(() => void quick.push('called'), { id: 'quick' });
+    await emit(running.emissions, 'a');
+    await rounds();
+    expect(quick).toEqual(['called']);
+    expect(recorder.names).toEqual(['a']);
+    finish();
+    await running.emissions.settled();
+  });
+
+  it('keeps the order of one key, however many it works on at once', async () => {
+    const order: string[] = [];
+    using _ = handle(async (payload) => {
+      await rounds(5 - Number(String(payload).slice(1)));
+      order.push(payload);
+    });
+    const keyed = (payload: string, key: string): [string, unknown, undefined, { key: string }] => [
+      'a',
+      payload,
+      undefined,
+      { key },
+    ];
+    await emitAndSettle(
+      running.emissions,
+      keyed('x1', 'x'),
+      keyed('x2', 'x'),
+      keyed('x3', 'x'),
+      keyed('y3', 'y'),
+    );
+
+    expect(order.filter((each) => each.startsWith('x'))).toEqual(['x1', 'x2', 'x3']);
+    expect(order.indexOf('y3')).toBeLessThan(3);
+  });
+
+  it('is tried again as retry says, and is told which attempt it is', async () => {
+    using log = listen(...SIGNALS);
+    const attempts: number[] = [];
+    using _ = handle(
+      (_payload: unknown, _emission: unknown, { attempt }: HandlerContext) => {
+        attempts.push(attempt);
+        if (attempt < 3) throw new Error('not yet');
+      },
+      { retry: { attempts: 5, backoffMs: 0 } },
+    );
+    await emitAndSettle(running.emissions, 'a');
+
+    expect(attempts).toEqual([1, 2, 3]);
+    expect(log.all.map(({ channel, message }) => [channel, message.attempt])).toEqual([
+      ['emissions:handler:retried', 1],
+      ['emissions:handler:retried', 2],
+      ['emissions:handler:succeeded', 3],
+    ]);
+  });
+});
+
+describe('A handler that exceeds timeoutMs', () => {
+  fakeTime();
+
+  it('fails, its signal is aborted, and what it does later counts for nothing', async () => {
+    using log = listen(...SIGNALS);
+    let context: HandlerContext | undefined;
+    using _ = handle(
+      async (_payload: unknown, _emission: unknown, given: HandlerContext) => {
+        context = given;
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        running.emissions.emit('too.late');
+      },
+      { timeoutMs: 50 },
+    );
+    await emit(running.emissions, 'a');
+    await pass(50);
+    expect(log.all.map(({ channel }) => channel)).toEqual(['emissions:handler:failed']);
+    expect(log.of('emissions:handler:failed')[0]!.error).toBeInstanceOf(DeliveryTimeoutError);
+    expect(context!.signal.reason).toBeInstanceOf(DeliveryTimeoutError);
+    await pass(50);
+    await running.emissions.settled();
+
+    expect(log.all).toHaveLength(1);
+    expect(recorder.names).toEqual(['a']);
+  });
+});
+
+function failWith(error: Error): never {
+  throw error;
+}
