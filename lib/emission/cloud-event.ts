@@ -3,7 +3,7 @@ import { assertName } from './emission-name.js';
 import { InvalidEmissionError } from './emission.errors.js';
 import { toJsonValue } from './json-value.js';
 import { quote } from './quote.js';
-import { snapshot } from './snapshot.js';
+import { sealed, snapshot } from './snapshot.js';
 
 /**
  * A CloudEvent 1.0 (JSON format). What an emission knows beyond the standard attributes travels in extension attributes,
@@ -67,45 +67,37 @@ export function toCloudEvent(emission: Emission): CloudEvent {
 
 /**
  * Maps a CloudEvent back to an emission; one that `toCloudEvent` made comes back equal. One from elsewhere needs `id`,
- * `type` and a `specversion` of 1.x; its `source` is kept, what it lacks is filled in.
+ * `type` and a `specversion` of 1.x; its `source` is kept, `data_base64` becomes bytes, what it lacks is filled in.
  *
  * @throws InvalidEmissionError naming the attribute that is missing or malformed
+ * @throws PayloadError when `data` or `metadata` hold something that cannot be copied
  */
 export function fromCloudEvent(event: unknown): Emission {
-  if (typeof event !== 'object' || event === null) {
+  if (typeof event !== 'object' || event === null || Array.isArray(event)) {
     throw new InvalidEmissionError(`A CloudEvent is an object, but got ${quote(event)}.`);
   }
-  const given = event as Partial<Record<keyof CloudEvent, unknown>>;
-  if (typeof given.specversion !== 'string' || !given.specversion.startsWith('1.')) {
-    throw malformed('specversion', '"1.0"', given.specversion);
+  const given = event as Given;
+  const specversion = read(given, 'specversion');
+  if (typeof specversion !== 'string' || !/^1\.\d+$/.test(specversion)) {
+    throw malformed('specversion', '"1.0"', specversion);
   }
   const id = required(given, 'id');
-  const name = required(given, 'type');
-  assertName(name);
-  const metadata = optional(given, 'metadata', 'object') as Record<string, unknown> | undefined;
-  const traceparent = optional(given, 'traceparent', 'string');
-  const source = optional(given, 'source', 'string') as string | undefined;
-  return Object.freeze({
+  const source = optional(given, 'source');
+  return sealed({
     id,
-    name,
-    topic: optional(given, 'topic', 'string') as string | undefined,
-    payload: snapshot(given.data, 'data'),
-    metadata: snapshot(
-      traceparent === undefined ? { ...metadata } : { ...metadata, traceparent },
-      'metadata',
-    ),
-    tenant: optional(given, 'tenant', 'string') as string | undefined,
-    key: optional(given, 'subject', 'string') as string | undefined,
-    source:
-      (optional(given, 'emissionsource', 'string') as string | undefined) ??
-      (source === DEFAULT_SOURCE ? undefined : source),
-    correlationId: (optional(given, 'correlationid', 'string') as string | undefined) ?? id,
-    causationId: optional(given, 'causationid', 'string') as string | undefined,
-    depth: (optional(given, 'depth', 'number') as number | undefined) ?? 0,
-    initializedAt: optional(given, 'initializedat', 'number') as number | undefined,
-    occurredAt:
-      (optional(given, 'occurredat', 'number') as number | undefined) ?? parseTime(given.time),
-    ttlMs: optional(given, 'ttlms', 'number') as number | undefined,
+    name: nameOf(required(given, 'type')),
+    topic: optional(given, 'topic'),
+    payload: payloadOf(given),
+    metadata: metadataOf(given),
+    tenant: optional(given, 'tenant'),
+    key: optional(given, 'subject'),
+    source: optional(given, 'emissionsource') ?? (source === DEFAULT_SOURCE ? undefined : source),
+    correlationId: optional(given, 'correlationid') ?? id,
+    causationId: optional(given, 'causationid'),
+    depth: amount(given, 'depth', Number.isSafeInteger, 'a whole number of 0 or more') ?? 0,
+    initializedAt: amount(given, 'initializedat', isTime, EPOCH_MS),
+    occurredAt: amount(given, 'occurredat', isTime, EPOCH_MS) ?? parseTime(read(given, 'time')),
+    ttlMs: amount(given, 'ttlms', Number.isFinite, 'milliseconds of 0 or more'),
   });
 }
 
@@ -115,30 +107,90 @@ function timestamp(time: number): string {
   return new Date(time).toISOString().replace('Z', `${String(micros).padStart(3, '0')}Z`);
 }
 
-function parseTime(time: unknown): number {
-  if (time === undefined) return Date.now();
-  const parsed = typeof time === 'string' ? Date.parse(time) : Number.NaN;
-  if (Number.isNaN(parsed)) throw malformed('time', 'an RFC 3339 timestamp', time);
-  return parsed;
+type Given = Readonly<Partial<Record<keyof CloudEvent | 'data_base64', unknown>>>;
+
+const TIMESTAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.(\d+))?(?:Z|[+-]\d\d:\d\d)$/i;
+const EPOCH_MS = 'epoch milliseconds';
+const LATEST = 8_640_000_000_000_000;
+
+function isTime(value: unknown): boolean {
+  return Number(value) <= LATEST;
 }
 
-function required(
-  event: Partial<Record<keyof CloudEvent, unknown>>,
-  attribute: 'id' | 'type',
-): string {
-  const value = event[attribute];
-  if (typeof value === 'string' && value !== '') return value;
+function parseTime(time: unknown): number {
+  if (time === undefined) return Date.now();
+  const match = typeof time === 'string' ? TIMESTAMP.exec(time) : null;
+  const parsed = match === null ? Number.NaN : Date.parse(time as string);
+  if (Number.isNaN(parsed)) throw malformed('time', 'an RFC 3339 timestamp', time);
+  // Date stops at milliseconds.
+  const beyond = match![1]?.slice(3) ?? '';
+  return beyond === '' ? parsed : parsed + Number(`0.${beyond}`);
+}
+
+function nameOf(type: string): string {
+  try {
+    assertName(type);
+    return type;
+  } catch (error) {
+    throw malformed('type', `the name of an emission (${(error as Error).message})`, type);
+  }
+}
+
+function payloadOf(given: Given): unknown {
+  const bytes = optional(given, 'data_base64');
+  const data = read(given, 'data', null);
+  return data === undefined && bytes !== undefined
+    ? Buffer.from(bytes, 'base64')
+    : snapshot(data, 'data');
+}
+
+function metadataOf(given: Given): Readonly<Record<string, unknown>> {
+  const metadata = read(given, 'metadata');
+  if (metadata !== undefined && (typeof metadata !== 'object' || Array.isArray(metadata))) {
+    throw malformed('metadata', 'an object', metadata);
+  }
+  const traceparent = optional(given, 'traceparent');
+  const copied = snapshot(metadata ?? {}, 'metadata') as Readonly<Record<string, unknown>>;
+  return traceparent === undefined || copied['traceparent'] === traceparent
+    ? copied
+    : snapshot({ ...copied, traceparent }, 'metadata');
+}
+
+function required(given: Given, attribute: 'id' | 'type'): string {
+  const value = optional(given, attribute);
+  if (value !== undefined) return value;
   throw malformed(attribute, 'a non-empty string', value);
 }
 
-function optional(
-  event: Partial<Record<keyof CloudEvent, unknown>>,
-  attribute: keyof CloudEvent,
-  type: 'string' | 'number' | 'object',
-): unknown {
-  const value = event[attribute] ?? undefined;
-  if (value === undefined || typeof value === type) return value;
-  throw malformed(attribute, `a ${type}`, value);
+function optional(given: Given, attribute: keyof Given): string | undefined {
+  const value = read(given, attribute);
+  if (value === undefined || (typeof value === 'string' && value !== '')) return value;
+  throw malformed(attribute, 'a non-empty string', value);
+}
+
+function amount(
+  given: Given,
+  attribute: keyof Given,
+  accepts: (value: unknown) => boolean,
+  takes: string,
+): number | undefined {
+  const value = read(given, attribute);
+  if (value === undefined) return value;
+  if (typeof value === 'number' && value >= 0 && accepts(value)) return value;
+  throw malformed(attribute, takes, value);
+}
+
+/** For an attribute, `null` stands for what is not there, as in JSON. */
+function read(given: Given, attribute: keyof Given, whenNull?: null): unknown {
+  try {
+    const value = given[attribute];
+    return value === null ? whenNull : value;
+  } catch (error) {
+    throw new InvalidEmissionError(
+      `The CloudEvent's attribute '${attribute}' cannot be read: ${quote(error)}.`,
+      { cause: error },
+    );
+  }
 }
 
 function malformed(attribute: string, takes: string, got: unknown): InvalidEmissionError {

@@ -1,11 +1,11 @@
+import { types } from 'node:util';
 import { Clock } from './clock.js';
 import { assertName } from './emission-name.js';
 import { InvalidEmissionError } from './emission.errors.js';
 import type { Emission } from './emission.js';
-import { handedOut, isHandedOut } from './handed-out.js';
 import { Ids } from './ids.js';
 import { quote } from './quote.js';
-import { snapshot } from './snapshot.js';
+import { sealed, snapshot } from './snapshot.js';
 import type { TopicRouter } from './topics.js';
 
 /** What one may say about an emission beside name, payload and metadata. */
@@ -45,6 +45,15 @@ export interface EmissionFactoryOptions {
 
 const EMPTY: Readonly<Record<string, unknown>> = Object.freeze({});
 const REMEMBERED_NAMES = 10_000;
+const NOT_FIELDS: readonly ((value: unknown) => boolean)[] = [
+  types.isDate,
+  types.isMap,
+  types.isSet,
+  types.isRegExp,
+  types.isBoxedPrimitive,
+  types.isAnyArrayBuffer,
+  ArrayBuffer.isView,
+];
 
 /** Makes the emissions of one application: checked, copied, frozen, with id, time, topic and tenant. */
 export class EmissionFactory {
@@ -96,10 +105,7 @@ export class EmissionFactory {
       occurredAt,
       ttlMs: options?.ttlMs,
     };
-    if (deep && isHandedOut(copied)) {
-      Object.defineProperty(emission, 'payload', { get: () => handedOut(copied) });
-    }
-    return Object.freeze(emission);
+    return deep ? sealed(emission) : Object.freeze(emission);
   }
 
   #topicOf(name: string): string | undefined {
@@ -121,10 +127,10 @@ export class EmissionFactory {
     deep: boolean,
   ): Readonly<Record<string, unknown>> {
     if (said === undefined) return stamp ?? EMPTY;
-    if (typeof said !== 'object' || said === null || Array.isArray(said)) {
-      throw new InvalidEmissionError(`Metadata is an object, but got ${quote(said)}.`);
+    if (!isFields(said)) {
+      throw new InvalidEmissionError(`Metadata is an object of fields, but got ${quote(said)}.`);
     }
-    const merged = stamp === undefined ? said : { ...stamp, ...said };
+    const merged = stamp === undefined ? said : merge(stamp, said);
     return deep ? snapshot(merged, 'metadata') : merged;
   }
 
@@ -134,10 +140,37 @@ export class EmissionFactory {
     const tenant = ownField(metadata, key) ?? ownField(payload, key);
     if (tenant === undefined || tenant === null || tenant === '') return undefined;
     if (typeof tenant === 'string') return tenant;
-    if (typeof tenant === 'number' || typeof tenant === 'bigint') return String(tenant);
+    if (typeof tenant === 'bigint') return String(tenant);
+    if (typeof tenant === 'number' && Number.isFinite(tenant)) return String(tenant);
     throw new InvalidEmissionError(
       `The field '${key}' names the tenant (option tenancy.key) and must be a string or a number, but got ${quote(tenant)}.`,
     );
+  }
+}
+
+/** Whether it has fields, and is not an object whose substance is elsewhere. */
+function isFields(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  try {
+    const prototype = Object.getPrototypeOf(value) as object | null;
+    if (prototype === Object.prototype || prototype === null) return true;
+    return !Array.isArray(value) && !NOT_FIELDS.some((is) => is(value));
+  } catch {
+    // A proxy throws: the snapshot says so.
+    return true;
+  }
+}
+
+/** What `emit` says goes before what the unit of work stamps. */
+function merge(
+  stamp: Readonly<Record<string, unknown>>,
+  said: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  try {
+    return { ...stamp, ...said };
+  } catch {
+    // A getter throws: the snapshot tells which.
+    return { ...stamp, ...snapshot(said, 'metadata') };
   }
 }
 
@@ -151,6 +184,11 @@ const TEXT_OPTIONS: readonly string[] = ['key', 'tenant', 'source'];
 const FLAG_OPTIONS: readonly string[] = ['crossTenant'];
 
 function checkOptions(options: EmitOptions): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new InvalidEmissionError(
+      `emit's options are an object, such as { key: 'order-1' }, but got ${quote(options)}.`,
+    );
+  }
   for (const [key, value] of Object.entries(options)) {
     if (value === undefined) continue;
     if (TEXT_OPTIONS.includes(key)) {

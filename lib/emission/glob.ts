@@ -1,6 +1,8 @@
 import { PatternError } from './emission.errors.js';
 
 const MAX_LENGTH = 1_024;
+// oxlint-disable-next-line no-control-regex -- these are what it refuses
+const FORBIDDEN = /[\s\u0000-\u001f\u007f]/;
 
 /**
  * Compiles a glob over dot-separated names; `undefined` when the text has no wildcard and stands for itself.
@@ -8,13 +10,15 @@ const MAX_LENGTH = 1_024;
  * Matching is done by hand and takes at most (length of the glob × length of the name) steps: a regular expression made of
  * many stars would not.
  *
- * @throws PatternError for an empty text, an empty segment, white space, or `**` within a segment
+ * @throws PatternError for an empty text, an empty segment, white space or control characters, or `**` within a segment
  */
 export function compileGlob(text: string): ((name: string) => boolean) | undefined {
   if (text === '' || text.length > MAX_LENGTH) {
     throw new PatternError(text, `it takes 1 to ${MAX_LENGTH} characters`);
   }
-  if (/\s/.test(text)) throw new PatternError(text, 'names and globs hold no white space');
+  if (FORBIDDEN.test(text)) {
+    throw new PatternError(text, 'names and globs hold no white space and no control characters');
+  }
   if (!text.includes('*')) return undefined;
   const segments = text.split('.');
   for (const segment of segments) {

@@ -3,12 +3,12 @@ import { randomFillSync } from 'node:crypto';
 const HEX_3 = Array.from({ length: 4096 }, (_, n) => n.toString(16).padStart(3, '0'));
 const COUNTER_MAX = 0xff_ff_ff;
 const POOLED_SEEDS = 128;
-const SEED_BYTES = 10;
+const SEED_BYTES = 11;
 
 /**
  * Makes UUIDv7 identifiers (RFC 9562) that grow strictly within a process.
  *
- * A millisecond's first id takes 74 fresh random bits, the ones after it count up from there (RFC 9562 §6.2, method 2), so
+ * A millisecond's first id takes 73 fresh random bits, the ones after it count up from there (RFC 9562 §6.2, method 2), so
  * that the text before the last six digits is made once a millisecond, and an id costs two look-ups. Randomness comes
  * from the operating system, in pools. When the clock is set back, or a millisecond is used up, ids go on from the last
  * millisecond instead of repeating.
@@ -47,6 +47,6 @@ export class Ids {
     this.#millisecond = millisecond;
     this.#prefix = `${time.slice(0, 8)}-${time.slice(8)}-7${hex(0, 2).slice(1)}-${variant}${hex(2, 4).slice(1)}-${hex(4, 7)}`;
     // Half the range at most, so that a millisecond has room for at least eight million ids.
-    this.#counter = (((bytes[7]! & 0x7f) << 16) | (bytes[8]! << 8) | bytes[1]!) & 0x7f_ff_ff;
+    this.#counter = ((bytes[7]! & 0x7f) << 16) | (bytes[8]! << 8) | bytes[10]!;
   }
 }

@@ -28,13 +28,13 @@ export function defineOptions<T extends object>(rules: Rules<T>): OptionSet<T> {
       for (const key of Object.keys(given)) {
         if (!Object.hasOwn(known, key)) {
           throw new ConfigurationError(
-            `${path} has no option "${key}". It has: ${Object.keys(known).sort().join(', ')}.`,
+            `${nameOf(path)} has no option "${key}". It has: ${Object.keys(known).sort().join(', ')}.`,
           );
         }
       }
       const resolved: Record<string, unknown> = {};
       for (const [key, rule] of Object.entries(known)) {
-        const value = given[key] ?? rule.default;
+        const value = given[key] === undefined ? rule.default : given[key];
         if (value === undefined) continue;
         const at = path === '' ? key : `${path}.${key}`;
         const checked = rule.check(value, at);
@@ -139,7 +139,12 @@ function withDefault<T>(byDefault: T | undefined): { default?: T } {
 }
 
 function refused(path: string, takes: string, got: unknown): ConfigurationError {
-  return new ConfigurationError(`${path} takes ${takes}, but got ${quote(got)}.`);
+  return new ConfigurationError(`${nameOf(path)} takes ${takes}, but got ${quote(got)}.`);
+}
+
+/** An option is named by its path; the outermost object has none. */
+function nameOf(path: string): string {
+  return path === '' ? 'EmissionsModule' : path;
 }
 
 function isObject(value: unknown): value is object {

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { compileGlob } from './glob.js';
 import { emissionTypeOf, type EmissionClass } from './emission-type.decorator.js';
 import { PatternError } from './emission.errors.js';
@@ -8,7 +9,7 @@ import { matchRegExp } from './safe-regexp.js';
  * of these (any of them).
  *
  * In globs `*` stands for one dot-separated segment (or a part of one: `order.re*`), `**` for any number of segments, none
- * included. Regular expressions are used as given (`/^order/` anchors itself), without their `g` flag.
+ * included. Regular expressions are used as given (`/^order/` anchors itself), from the start of the name also with `g` or `y`.
  */
 export type EmissionPattern = SinglePattern | readonly SinglePattern[];
 
@@ -59,7 +60,7 @@ interface Matcher {
 
 function compile(pattern: unknown): Matcher[] {
   if (typeof pattern === 'string') return [compileText(pattern)];
-  if (pattern instanceof RegExp) {
+  if (types.isRegExp(pattern)) {
     const regexp = new RegExp(pattern.source, pattern.flags.replaceAll('g', ''));
     return [{ text: String(pattern), test: (name) => matchRegExp(regexp, name) }];
   }

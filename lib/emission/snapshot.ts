@@ -1,13 +1,20 @@
 import { types } from 'node:util';
+import type { Emission } from './emission.js';
 import { PayloadError } from './emission.errors.js';
-import { handedOut, isHandedOut } from './handed-out.js';
+import { handedOut, isHandedOut, isUnfrozen, type HandedOut } from './handed-out.js';
 import { quote } from './quote.js';
-import { readonlyDate, ReadonlyMap, ReadonlySet } from './readonly-collections.js';
+import { readonlyDate, readonlyMap, readonlySet } from './readonly-collections.js';
 
 /** Deeper than this, neither JSON nor a person can follow. */
 const MAX_DEPTH = 500;
 /** Up to here shared parts are copied each time they are met; beyond, once, so that no small input makes a huge copy. */
-const NODES_BEFORE_SHARING = 10_000;
+const VALUES_BEFORE_SHARING = 10_000;
+/** Shared parts count each time they are met: whoever writes the copy as JSON writes them as often. */
+const MAX_VALUES = 2_000_000;
+/** What an error knows about itself in properties that are not enumerable. */
+const ERROR_FIELDS = ['name', 'message', 'stack', 'cause', 'errors'];
+/** A DOMException (an abort, a time-out) answers these through a prototype that would not know the copy. */
+const DOM_EXCEPTION_FIELDS = ['name', 'message', 'code'];
 
 /** Thrown while copying; every level it passes on its way up adds its step, so that a path costs nothing until it is needed. */
 class Uncopyable extends Error {
@@ -17,20 +24,22 @@ class Uncopyable extends Error {
 interface Walk {
   /** The containers between the root and here: meeting one again is a cycle. */
   readonly ancestors: object[];
-  nodes: number;
-  copies: Map<object, unknown> | undefined;
+  /** How many values the copy has so far. */
+  values: number;
+  copies: Map<object, { readonly copy: unknown; readonly values: number }> | undefined;
 }
 
 /**
  * Copies a value and freezes the copy, so that what is delivered is what was emitted, and no receiver changes what another
  * one sees.
  *
- * Plain objects and arrays, class instances (same class, own properties), dates, maps, sets, errors and regular
- * expressions are copied and frozen; a date's, map's or set's changing methods throw. Bytes (typed arrays, buffers) cannot
- * be frozen: every reader gets a copy of its own. Symbol keys and non-enumerable properties are left out.
+ * Plain objects and arrays, class instances (same class, own properties; `#private` ones cannot be seen), dates, maps, sets,
+ * errors and regular expressions are copied and frozen; a date's, map's or set's changing methods throw. What cannot be
+ * frozen, bytes (typed arrays, buffers) and regular expressions with a state (`g`, `y`), is handed out as a copy to every
+ * reader. Symbol keys and non-enumerable properties are left out.
  *
  * @throws PayloadError naming the path of what cannot be copied: a function, a symbol, a promise, a cycle, a getter that
- * throws, something nested deeper than 500 levels
+ * throws, something nested deeper than 500 levels, more than 2 million values
  */
 export function snapshot<T>(value: T, root = 'payload'): T {
   if (typeof value !== 'object' || value === null) {
@@ -40,14 +49,18 @@ export function snapshot<T>(value: T, root = 'payload'): T {
     return value;
   }
   try {
-    return copy(value, { ancestors: [], nodes: 0, copies: undefined }) as T;
+    return copy(value, { ancestors: [], values: 0, copies: undefined }) as T;
   } catch (error) {
-    if (error instanceof Uncopyable) {
-      const path = root + error.steps.reverse().join('');
-      throw new PayloadError(path, error.message, { cause: error.cause });
-    }
-    throw error;
+    const { message, cause, steps } = uncopyable(error);
+    throw new PayloadError(root + steps.reverse().join(''), message, { cause });
   }
+}
+
+/** Freezes an emission whose payload is a snapshot; one of bytes is handed out, like all bytes. */
+export function sealed(emission: Emission): Emission {
+  const { payload } = emission;
+  if (isUnfrozen(payload)) handOut(emission, 'payload', payload);
+  return Object.freeze(emission);
 }
 
 function copy(value: object, walk: Walk): unknown {
@@ -55,54 +68,98 @@ function copy(value: object, walk: Walk): unknown {
     throw new Uncopyable(`it is nested deeper than ${MAX_DEPTH} levels`);
   }
   if (walk.ancestors.includes(value)) throw new Uncopyable('it contains itself (a cycle)');
-  if (++walk.nodes > NODES_BEFORE_SHARING) walk.copies ??= new Map();
+  const before = walk.values;
+  if (before > VALUES_BEFORE_SHARING) walk.copies ??= new Map();
   const known = walk.copies?.get(value);
-  if (known !== undefined) return known;
+  if (known !== undefined) {
+    count(known.values, walk);
+    return known.copy;
+  }
   walk.ancestors.push(value);
   const result = Array.isArray(value) ? copyArray(value, walk) : copyObject(value, walk);
   walk.ancestors.pop();
-  walk.copies?.set(value, result);
+  walk.copies?.set(value, { copy: result, values: walk.values - before });
   return result;
+}
+
+function count(values: number, walk: Walk): void {
+  walk.values += values;
+  // A proxy may say any length.
+  if (values >= 0 && walk.values <= MAX_VALUES) return;
+  throw new Uncopyable(`with it there are more than ${MAX_VALUES} values`);
 }
 
 function copyArray(source: readonly unknown[], walk: Walk): readonly unknown[] {
   const { length } = source;
-  if (length > NODES_BEFORE_SHARING && Object.keys(source).length < length) {
+  if (length > VALUES_BEFORE_SHARING && Object.keys(source).length < length) {
     throw new Uncopyable(`it is a sparse array of length ${length}`);
   }
-  const target: unknown[] = Array.from({ length });
-  for (let i = 0; i < length; i++) put(target, i, copyAt(source, i, walk));
+  count(length + 1, walk);
+  const target: unknown[] = [];
+  for (let i = 0; i < length; i++) {
+    const value = copyAt(source, i, walk);
+    if (isUnfrozen(value)) handOut(target, i, value);
+    else target.push(value);
+  }
+  const prototype = Object.getPrototypeOf(source) as object | null;
+  if (prototype !== Array.prototype) {
+    Object.setPrototypeOf(target, prototype);
+    const fields = Object.keys(source).filter((key) => !Object.hasOwn(target, key));
+    copyProperties(source, target, walk, fields);
+  }
   return Object.freeze(target);
 }
 
 function copyObject(source: object, walk: Walk): unknown {
   const prototype = Object.getPrototypeOf(source) as object | null;
-  if (prototype === Object.prototype) return Object.freeze(copyProperties(source, {}, walk));
+  if (prototype === Object.prototype) return frozen({}, source, walk);
   if (prototype === null) {
-    return Object.freeze(copyProperties(source, Object.create(null) as object, walk));
+    return frozen(Object.create(null) as object, source, walk);
   }
-  if (types.isDate(source)) return readonlyDate(source, prototype);
-  if (types.isMap(source)) return copyMap(source, walk);
-  if (types.isSet(source)) return copySet(source, walk);
+  if (types.isDate(source)) return frozen(readonlyDate(source, prototype), source, walk);
+  if (types.isMap(source)) {
+    return frozen(readonlyMap(copyEntries(source, walk), prototype), source, walk);
+  }
+  if (types.isSet(source)) {
+    return frozen(readonlySet(copyMembers(source, walk), prototype), source, walk);
+  }
   if (isHandedOut(source)) return handedOut(source);
-  if (types.isRegExp(source)) return Object.freeze(new RegExp(source.source, source.flags));
-  if (types.isNativeError(source)) return copyError(source, prototype, walk);
-  if (types.isBoxedPrimitive(source)) return source.valueOf();
+  if (types.isRegExp(source)) return frozen(handedOut(source), source, walk);
+  if (types.isNativeError(source) || isDomException(source)) {
+    return frozen(copyError(source as Error, prototype, walk), source, walk);
+  }
+  if (types.isBoxedPrimitive(source)) return unboxed(source);
   if (isForeign(source)) throw new Uncopyable(describeRefused(source));
   // A class instance: its class stays, its own properties are copied.
-  return Object.freeze(copyProperties(source, Object.create(prototype) as object, walk));
+  return frozen(Object.create(prototype) as object, source, walk);
 }
 
-function copyProperties(source: object, target: object, walk: Walk): object {
-  for (const key of Object.keys(source)) {
-    // A number class such as decimal.js keeps its constructor as an own property.
-    const ownClass = key === 'constructor' && isClassInstance(source);
-    const value: unknown = ownClass
-      ? (source as { constructor: unknown }).constructor
-      : copyAt(source, key, walk);
-    put(target, key, value);
+/** Gives a copy of a source what the source has beside its substance, and freezes it. */
+function frozen(target: object, source: object, walk: Walk): object {
+  return Object.freeze(copyProperties(source, target, walk));
+}
+
+function copyProperties(
+  source: object,
+  target: object,
+  walk: Walk,
+  keys: readonly string[] = Object.keys(source),
+): object {
+  count(keys.length + 1, walk);
+  for (const key of keys) {
+    const value = copyAt(source, key, walk);
+    if (isUnfrozen(value)) handOut(target, key, value);
+    else if (key in target) {
+      // Assigning could meet a setter, or a property that cannot be written; with `__proto__` it would change the prototype.
+      Object.defineProperty(target, key, { value, enumerable: true });
+    } else (target as Record<string, unknown>)[key] = value;
   }
   return target;
+}
+
+/** Bytes are stored behind a getter that hands out a copy to every reader. */
+function handOut(target: object, key: string | number, value: HandedOut): void {
+  Object.defineProperty(target, key, { enumerable: true, get: () => handedOut(value) });
 }
 
 /** Reads and copies one property; a getter is called once, here. */
@@ -111,51 +168,43 @@ function copyAt(source: object, key: string | number, walk: Walk): unknown {
     const value = (source as Record<string | number, unknown>)[key];
     if (typeof value === 'object' && value !== null) return copy(value, walk);
     if (typeof value === 'function' || typeof value === 'symbol') {
+      // A number class such as decimal.js keeps its constructor as an own property.
+      if (key === 'constructor' && typeof value === 'function' && isClassInstance(source))
+        return value;
       throw new Uncopyable(describeRefused(value));
     }
     return value;
   } catch (error) {
-    const failure =
-      error instanceof Uncopyable
-        ? error
-        : new Uncopyable(`reading it throws ${quote(error)}`, { cause: error });
+    const failure = uncopyable(error);
     failure.steps.push(stepTo(key));
     throw failure;
   }
 }
 
-/** Stores a copied value; bytes are stored behind a getter that hands out a copy to every reader. */
-function put(target: object, key: string | number, value: unknown): void {
-  if (typeof value === 'object' && value !== null && isHandedOut(value)) {
-    Object.defineProperty(target, key, { enumerable: true, get: () => handedOut(value) });
-  } else if (key === '__proto__') {
-    // Assigning would change the prototype instead of storing a property.
-    Object.defineProperty(target, key, { enumerable: true, value });
-  } else {
-    (target as Record<string | number, unknown>)[key] = value;
-  }
-}
-
-function copyMap(source: Map<unknown, unknown>, walk: Walk): Map<unknown, unknown> {
+function copyEntries(source: Map<unknown, unknown>, walk: Walk): [unknown, unknown][] {
   const entries: [unknown, unknown][] = [];
   for (const [key, value] of Map.prototype.entries.call(source)) {
-    entries.push([
-      copyEntry(key, ` key ${quote(key)}`, walk),
-      copyEntry(value, `.get(${quote(key)})`, walk),
-    ]);
+    count(2, walk);
+    entries.push([copyMember(key, walk, key, 'key'), copyMember(value, walk, key, 'get')]);
   }
-  return new ReadonlyMap(entries);
+  return entries;
 }
 
-function copySet(source: Set<unknown>, walk: Walk): Set<unknown> {
+function copyMembers(source: Set<unknown>, walk: Walk): unknown[] {
   const members: unknown[] = [];
   for (const member of Set.prototype.values.call(source)) {
-    members.push(copyEntry(member, ` member ${quote(member)}`, walk));
+    count(1, walk);
+    members.push(copyMember(member, walk, member, 'member'));
   }
-  return new ReadonlySet(members);
+  return members;
 }
 
-function copyEntry(value: unknown, step: string, walk: Walk): unknown {
+function copyMember(
+  value: unknown,
+  walk: Walk,
+  key: unknown,
+  role: 'key' | 'get' | 'member',
+): unknown {
   try {
     if (typeof value === 'object' && value !== null) return copy(value, walk);
     if (typeof value === 'function' || typeof value === 'symbol') {
@@ -163,19 +212,36 @@ function copyEntry(value: unknown, step: string, walk: Walk): unknown {
     }
     return value;
   } catch (error) {
-    if (error instanceof Uncopyable) error.steps.push(step);
-    throw error;
+    const failure = uncopyable(error);
+    failure.steps.push(role === 'get' ? `.get(${quote(key)})` : ` ${role} ${quote(key)}`);
+    throw failure;
   }
 }
 
 function copyError(source: Error, prototype: object, walk: Walk): Error {
-  const target = new Error(source.message);
+  const target = new Error();
+  delete target.stack;
   Object.setPrototypeOf(target, prototype);
-  for (const key of ['stack', 'cause'] as const) {
-    if (!Object.hasOwn(source, key)) continue;
+  const answered = isDomException(source) ? DOM_EXCEPTION_FIELDS : [];
+  const hidden = ERROR_FIELDS.filter(
+    (key) => Object.getOwnPropertyDescriptor(source, key)?.enumerable === false,
+  );
+  for (const key of new Set([...answered, ...hidden])) {
     Object.defineProperty(target, key, { value: copyAt(source, key, walk), configurable: true });
   }
-  return Object.freeze(copyProperties(source, target, walk)) as Error;
+  return target;
+}
+
+function unboxed(source: object): unknown {
+  if (types.isNumberObject(source)) return Number.prototype.valueOf.call(source);
+  if (types.isStringObject(source)) return String.prototype.valueOf.call(source);
+  if (types.isBooleanObject(source)) return Boolean.prototype.valueOf.call(source);
+  if (types.isBigIntObject(source)) return BigInt.prototype.valueOf.call(source);
+  throw new Uncopyable('it is a symbol');
+}
+
+function isDomException(value: object): boolean {
+  return Symbol.toStringTag in value && value instanceof DOMException;
 }
 
 /** Objects whose substance is not in their properties: a copy of their properties would be an empty shell. */
@@ -196,11 +262,16 @@ function isClassInstance(value: object): boolean {
 }
 
 function describeRefused(value: unknown): string {
-  if (typeof value === 'function') {
-    return `it is a function (${value.name === '' ? 'anonymous' : value.name})`;
-  }
+  if (typeof value === 'function') return `it is a function (${quote(value)})`;
   if (typeof value === 'symbol') return `it is a symbol (${String(value)})`;
   return `a ${Object.prototype.toString.call(value).slice(8, -1)} cannot be copied`;
+}
+
+/** What a getter, a proxy or a class of the source threw, as a reason to refuse it. */
+function uncopyable(error: unknown): Uncopyable {
+  return error instanceof Uncopyable
+    ? error
+    : new Uncopyable(`reading it throws ${quote(error)}`, { cause: error });
 }
 
 function stepTo(key: string | number): string {

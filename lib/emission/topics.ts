@@ -15,6 +15,8 @@ export function defineTopics<const T extends TopicMap>(topics: T): T {
   return topics;
 }
 
+const NONE: readonly string[] = Object.freeze([]);
+
 /** Knows which topic a name belongs to. Inject it to ask, or to register and unregister topics at run time. */
 export class TopicRouter {
   readonly #names = new Map<string, readonly string[]>();
@@ -38,7 +40,7 @@ export class TopicRouter {
 
   /** The names of a topic, in their order; empty for an unknown topic. */
   namesOf(topic: string): readonly string[] {
-    return this.#names.get(topic) ?? [];
+    return this.#names.get(topic) ?? NONE;
   }
 
   /**
@@ -58,13 +60,18 @@ export class TopicRouter {
       );
     }
     for (const name of names) this.#check(topic, name);
-    this.#names.set(topic, [...new Set([...this.namesOf(topic), ...names])]);
+    this.#names.set(topic, Object.freeze([...new Set([...this.namesOf(topic), ...names])]));
     for (const name of names) this.#topics.set(name, topic);
     this.#version++;
   }
 
-  /** Registers every topic of a map. */
+  /** Registers every topic of a map. @throws ConfigurationError as `register` does */
   registerAll(topics: TopicMap): void {
+    if (typeof topics !== 'object' || topics === null || Array.isArray(topics)) {
+      throw new ConfigurationError(
+        `Topics are an object of topics and their names, such as { orders: ['order.created'] }, but got ${quote(topics)}.`,
+      );
+    }
     for (const [topic, names] of Object.entries(topics)) this.register(topic, names);
   }
 

@@ -1,4 +1,6 @@
 import { channel, type Channel } from 'node:diagnostics_channel';
+import { ConfigurationError } from '../emission/emission.errors.js';
+import { quote } from '../emission/quote.js';
 import { guardListeners } from './guard-listeners.js';
 
 /** An unit of work got a buffer. */
@@ -213,12 +215,25 @@ export function signal<N extends EmissionsChannelName>(
 /**
  * Listens to one of this package's signals, in every application of the process; returns what stops it.
  *
- * The same can be had from `node:diagnostics_channel`, untyped: `subscribe('emissions:adapter:failed', listener)`.
+ * A listener that throws or rejects is logged, and harms nobody. The same can be had from `node:diagnostics_channel`,
+ * untyped: `subscribe('emissions:adapter:failed', listener)`.
+ *
+ * @throws ConfigurationError when there is no such signal
  */
 export function onSignal<N extends EmissionsChannelName>(
   name: N,
   listener: (message: EmissionsChannels[N]) => void,
 ): () => void {
+  if (!Object.hasOwn(channels, name)) {
+    throw new ConfigurationError(
+      `There is no signal ${quote(name)}. There are: ${EMISSIONS_CHANNELS.join(', ')}.`,
+    );
+  }
+  if (typeof listener !== 'function') {
+    throw new ConfigurationError(
+      `onSignal takes a name and a function, but got ${quote(listener)}.`,
+    );
+  }
   const subscriber = (message: unknown): void => listener(message as EmissionsChannels[N]);
   channels[name].subscribe(subscriber);
   return () => {
