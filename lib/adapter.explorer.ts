@@ -44,8 +44,9 @@ export class AdapterExplorer {
 function refuseRequestScoped(wrapper: InstanceWrapper): void {
   if (wrapper.token !== ADAPTER_BINDING || wrapper.isDependencyTreeStatic()) return;
   const adapter = wrapper.host?.providers.get(EMISSION_ADAPTER);
+  const type = Array.isArray(adapter?.inject) ? undefined : adapter?.metatype?.name;
   throw new ConfigurationError(
-    `The adapter ${adapter?.metatype?.name || '(made by a factory)'} is request-scoped, or injects something that is; but ` +
+    `The adapter ${type ?? 'that a factory makes'} is request-scoped, or injects something that is; but ` +
       `there is one for the whole application, and no request when it delivers. What it needs of the request goes into ` +
       `the emission: payload, metadata, or the option context.`,
   );

@@ -55,6 +55,30 @@ export const EmissionsConfigurableModule: ConfigurableModuleCls<
   EmissionsModuleExtras
 > = host.ConfigurableModuleClass;
 
+/** What `forRootAsync` takes. */
+export type EmissionsAsyncOptions = Parameters<typeof EmissionsConfigurableModule.forRootAsync>[0];
+
+const ASYNC_KEYS: readonly string[] = [
+  'adapters',
+  'imports',
+  'inject',
+  'interceptor',
+  'isGlobal',
+  'provideInjectionTokensFrom',
+  'useClass',
+  'useExisting',
+  'useFactory',
+];
+
+/** @throws ConfigurationError when something stands beside the factory that belongs into it */
+export function checkAsyncOptions(options: EmissionsAsyncOptions): EmissionsAsyncOptions {
+  const unknown = Object.keys(options).find((key) => !ASYNC_KEYS.includes(key));
+  if (unknown === undefined) return options;
+  throw new ConfigurationError(
+    `forRootAsync has no option "${unknown}" beside the factory; return it from there. It has: ${ASYNC_KEYS.join(', ')}.`,
+  );
+}
+
 /** The options as they were given; not yet checked. */
 export const GIVEN_OPTIONS: string | symbol = host.MODULE_OPTIONS_TOKEN;
 
@@ -65,11 +89,13 @@ function withExtras(definition: DynamicModule, extras: EmissionsModuleExtras): D
       `interceptor takes 'manual' or 'global', but got ${quote(interceptor)}.`,
     );
   }
-  const adapterModules = AdapterModule.forAll(adapters, imports);
+  // forRootAsync has put them into the definition already.
+  const all = [...new Set([...(definition.imports ?? []), ...imports])];
+  const adapterModules = AdapterModule.forAll(adapters, all);
   return {
     ...definition,
     global: isGlobal,
-    imports: [...(definition.imports ?? []), ...imports, ...adapterModules],
+    imports: [...all, ...adapterModules],
     exports: [...(definition.exports ?? []), ...adapterModules],
     providers: [
       ...(definition.providers ?? []),

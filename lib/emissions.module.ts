@@ -1,27 +1,25 @@
-import {
-  Module,
-  type DynamicModule,
-  type ModuleMetadata,
-  type OnModuleInit,
-  type Provider,
-} from '@nestjs/common';
-import { DiscoveryModule, DiscoveryService, MetadataScanner, ModuleRef } from '@nestjs/core';
+import { Module, type DynamicModule, type Provider } from '@nestjs/common';
+import { DiscoveryModule, DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { AdapterExplorer } from './adapter.explorer.js';
-import { AdapterModule } from './adapter.module.js';
-import type { AdapterRegistration } from './adapter.registration.js';
 import { BufferContext } from './buffer/buffer.context.js';
 import { EmissionsInterceptor } from './buffer/emissions.interceptor.js';
 import { EmissionsMiddleware } from './buffer/emissions.middleware.js';
 import { GraphqlOperations } from './buffer/graphql-operation.js';
 import { RequestOptions } from './buffer/request.options.js';
-import { ConfigurationError } from './emission/emission.errors.js';
 import { EmissionFactory } from './emission/emission.factory.js';
-import { TopicRouter, type TopicMap } from './emission/topics.js';
+import { TopicRouter } from './emission/topics.js';
 import { EmissionStreams } from './emission.streams.js';
+import {
+  EmissionsFeatureModule,
+  FeatureTopics,
+  type EmissionsFeature,
+} from './emissions.feature-module.js';
 import { EmissionsLauncher } from './emissions.launcher.js';
 import {
+  checkAsyncOptions,
   EmissionsConfigurableModule,
   GIVEN_OPTIONS,
+  type EmissionsAsyncOptions,
   type EmissionsModuleExtras,
 } from './emissions.module-definition.js';
 import {
@@ -143,23 +141,6 @@ const exported = [
   GraphqlOperations,
 ];
 
-/** What `forFeature` takes. */
-export interface EmissionsFeature {
-  /** The feature's own adapters. */
-  adapters?: AdapterRegistration[];
-  /** The feature's own topics, or names it adds to topics there are. */
-  topics?: TopicMap;
-  /** Modules whose exports the adapters inject. */
-  imports?: ModuleMetadata['imports'];
-}
-
-const FEATURE_KEYS = ['adapters', 'imports', 'topics'];
-
-/** The topics of a feature module; found when the router is made. */
-class FeatureTopics {
-  constructor(readonly topics: TopicMap) {}
-}
-
 /**
  * Brings emissions to an application. Import `EmissionsModule.forRoot(options)` (or `forRootAsync`) once, in the root module;
  * `Emissions`, the interceptor and the middleware can then be used everywhere.
@@ -174,42 +155,21 @@ export class EmissionsModule extends EmissionsConfigurableModule {
   }
 
   /**
+   * As `forRoot`, with options that a factory makes; the adapters, which are part of the module graph, stand beside it.
+   *
+   * @throws ConfigurationError for an option that belongs into the factory; at start-up, for one that is wrong
+   */
+  static override forRootAsync(options: EmissionsAsyncOptions): DynamicModule {
+    return super.forRootAsync(checkAsyncOptions(options));
+  }
+
+  /**
    * Adds a feature module's own adapters and topics to those of `forRoot`.
    *
    * @throws ConfigurationError for what is no registration; at start-up, when a name belongs to two topics, an adapter's name
    * is taken, or there is no `forRoot`
    */
   static forFeature(feature: EmissionsFeature): DynamicModule {
-    const unknown = Object.keys(feature).find((key) => !FEATURE_KEYS.includes(key));
-    if (unknown !== undefined) {
-      throw new ConfigurationError(
-        `forFeature has no option "${unknown}". It has: ${FEATURE_KEYS.join(', ')}.`,
-      );
-    }
-    const adapters = AdapterModule.forAll(feature.adapters, feature.imports);
-    return {
-      module: EmissionsFeatureModule,
-      imports: adapters,
-      exports: adapters,
-      providers: [{ provide: FeatureTopics, useValue: new FeatureTopics(feature.topics ?? {}) }],
-    };
-  }
-}
-
-/** Holds what a feature module adds. */
-@Module({})
-export class EmissionsFeatureModule implements OnModuleInit {
-  constructor(private readonly modules: ModuleRef) {}
-
-  onModuleInit(): void {
-    try {
-      this.modules.get(EmissionsLauncher, { strict: false });
-    } catch (error) {
-      throw new ConfigurationError(
-        'EmissionsModule.forFeature is imported, but EmissionsModule.forRoot is not: its adapters would get nothing. Import ' +
-          'EmissionsModule.forRoot(…) in the root module.',
-        { cause: error },
-      );
-    }
+    return EmissionsFeatureModule.with(feature);
   }
 }
