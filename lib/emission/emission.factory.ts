@@ -12,7 +12,7 @@ import type { TopicRouter } from './topics.js';
 export interface EmitOptions {
   /** Emissions of one key keep their order at every consumer. */
   key?: string | undefined;
-  /** Whose it is; goes before the tenant found in metadata or payload. */
+  /** Whose it is; goes before the tenant found in metadata, the unit of work's, and the payload's, in this order. */
   tenant?: string | undefined;
   /** For how many milliseconds it is worth delivering. */
   ttlMs?: number | undefined;
@@ -95,7 +95,13 @@ export class EmissionFactory {
       topic,
       payload: copied,
       metadata: stamped,
-      tenant: options?.tenant ?? this.#tenantOf(stamped, copied) ?? origin.tenant ?? cause?.tenant,
+      // What a payload says may come from a client: it goes behind everything the application says.
+      tenant:
+        options?.tenant ??
+        this.#tenantIn(stamped) ??
+        origin.tenant ??
+        this.#tenantIn(copied) ??
+        cause?.tenant,
       key: options?.key,
       source: options?.source ?? origin.source,
       correlationId: cause?.correlationId ?? origin.correlationId ?? id,
@@ -134,10 +140,10 @@ export class EmissionFactory {
     return deep ? snapshot(merged, 'metadata') : merged;
   }
 
-  #tenantOf(metadata: Readonly<Record<string, unknown>>, payload: unknown): string | undefined {
+  #tenantIn(fields: unknown): string | undefined {
     const key = this.#options.tenancyKey;
     if (key === undefined) return undefined;
-    const tenant = ownField(metadata, key) ?? ownField(payload, key);
+    const tenant = ownField(fields, key);
     if (tenant === undefined || tenant === null || tenant === '') return undefined;
     if (typeof tenant === 'string') return tenant;
     if (typeof tenant === 'bigint') return String(tenant);

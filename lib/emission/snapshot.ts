@@ -2,6 +2,7 @@ import { types } from 'node:util';
 import type { Emission } from './emission.js';
 import { PayloadError } from './emission.errors.js';
 import { handedOut, isHandedOut, isUnfrozen, type HandedOut } from './handed-out.js';
+import { plainCopy } from './plain-copy.js';
 import { quote } from './quote.js';
 import { readonlyDate, readonlyMap, readonlySet } from './readonly-collections.js';
 
@@ -49,7 +50,7 @@ export function snapshot<T>(value: T, root = 'payload'): T {
     return value;
   }
   try {
-    return copy(value, { ancestors: [], values: 0, copies: undefined }) as T;
+    return plainCopy(value) ?? (copy(value, { ancestors: [], values: 0, copies: undefined }) as T);
   } catch (error) {
     const { message, cause, steps } = uncopyable(error);
     throw new PayloadError(root + steps.reverse().join(''), message, { cause });

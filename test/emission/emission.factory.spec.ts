@@ -188,22 +188,27 @@ describe('The tenant', () => {
   const create = factory({ tenancyKey: 'orgId' });
 
   it.each([
-    ['the option of emit', { tenant: 'opt' }, { orgId: 'meta' }, { orgId: 'pay' }, 'opt'],
-    ['then metadata', undefined, { orgId: 'meta' }, { orgId: 'pay' }, 'meta'],
-    ['then the payload', undefined, {}, { orgId: 'pay' }, 'pay'],
-    ['then what the unit of work stamps', undefined, {}, {}, 'unit'],
-    ['a number, as text', undefined, {}, { orgId: 7 }, '7'],
-    ['a bigint, as text', undefined, {}, { orgId: 7n }, '7'],
-    ['not an empty text', undefined, {}, { orgId: '' }, 'unit'],
+    ['the option of emit', { tenant: 'opt' }, { orgId: 'meta' }, 'opt'],
+    ['then metadata', undefined, { orgId: 'meta' }, 'meta'],
     [
-      'not what the payload inherits',
+      'then what the unit of work says, before a payload that a client may have written',
       undefined,
       {},
-      Object.create({ orgId: 'proto' }) as object,
       'unit',
     ],
-  ])('is taken from %s', (_, options, metadata, payload, tenant) => {
-    expect(create('n', payload, metadata, options, { tenant: 'unit' }).tenant).toBe(tenant);
+  ])('is taken from %s', (_, options, metadata, tenant) => {
+    const emission = create('n', { orgId: 'pay' }, metadata, options, { tenant: 'unit' });
+    expect(emission.tenant).toBe(tenant);
+  });
+
+  it.each([
+    ['then the payload', { orgId: 'pay' }, 'pay'],
+    ['a number, as text', { orgId: 7 }, '7'],
+    ['a bigint, as text', { orgId: 7n }, '7'],
+    ['not an empty text', { orgId: '' }, undefined],
+    ['not what the payload inherits', Object.create({ orgId: 'proto' }) as object, undefined],
+  ])('is taken from %s', (_, payload, tenant) => {
+    expect(create('n', payload).tenant).toBe(tenant);
   });
 
   it('is not looked for without a key', () => {

@@ -1,0 +1,63 @@
+const { freeze, getOwnPropertySymbols, getPrototypeOf, prototype: PLAIN } = Object;
+const ARRAY = Array.prototype;
+
+/** Deeper or larger than this is left to the careful copy, which knows cycles and shared parts. */
+const MAX_DEPTH = 100;
+const MAX_VALUES = 10_000;
+
+/** Stands for "not plain", as `undefined` could be a value. */
+const NOT_PLAIN: unique symbol = Symbol('not plain');
+
+let valuesLeft = 0;
+
+/**
+ * Copies and freezes what is nothing but plain objects, arrays and primitives, as nearly every payload is; `undefined` when it
+ * is anything else, or larger than usual.
+ *
+ * Why it stands beside the careful copy: spreading an object copies its hidden class in one go, and takes an eighth of the
+ * time that copying property by property does (300 bytes of nested JSON: about 0.35 µs against 2.5 µs).
+ */
+export function plainCopy<T extends object>(value: T): T | undefined {
+  valuesLeft = MAX_VALUES;
+  try {
+    const copied = copy(value, 0);
+    return copied === NOT_PLAIN ? undefined : (copied as T);
+  } catch {
+    // A getter or a proxy threw: the careful copy tells where.
+    return undefined;
+  }
+}
+
+function copy(value: object, depth: number): object | typeof NOT_PLAIN {
+  if (depth > MAX_DEPTH) return NOT_PLAIN;
+  return Array.isArray(value) ? copyArray(value, depth) : copyObject(value, depth);
+}
+
+function copyArray(source: readonly unknown[], depth: number): object | typeof NOT_PLAIN {
+  if (getPrototypeOf(source) !== ARRAY || (valuesLeft -= source.length) < 0) return NOT_PLAIN;
+  const target = source.slice();
+  for (let i = 0; i < target.length; i++) {
+    const part = target[i];
+    if (typeof part === 'object' && part !== null) {
+      if ((target[i] = copy(part, depth + 1)) === NOT_PLAIN) return NOT_PLAIN;
+    } else if (typeof part === 'function' || typeof part === 'symbol') return NOT_PLAIN;
+    // It may be a hole.
+    else if (part === undefined) target[i] = undefined;
+  }
+  return freeze(target);
+}
+
+function copyObject(source: object, depth: number): object | typeof NOT_PLAIN {
+  if (getPrototypeOf(source) !== PLAIN) return NOT_PLAIN;
+  const target: Record<string, unknown> = { ...source };
+  for (const key in target) {
+    if (--valuesLeft < 0) return NOT_PLAIN;
+    const part = target[key];
+    if (typeof part === 'object' && part !== null) {
+      // Assigning to this one would change the prototype.
+      if (key === '__proto__') return NOT_PLAIN;
+      if ((target[key] = copy(part, depth + 1)) === NOT_PLAIN) return NOT_PLAIN;
+    } else if (typeof part === 'function' || typeof part === 'symbol') return NOT_PLAIN;
+  }
+  return getOwnPropertySymbols(target).length > 0 ? NOT_PLAIN : freeze(target);
+}
