@@ -88,14 +88,16 @@ export class BufferContext implements InvocationScope {
       origin: originOf(around, context),
       buffer: around?.buffer?.isOpen === true ? around.buffer.savepoint() : this.open(),
     };
+    let result: T;
     try {
-      const result = await this.#storage.run(unit, work);
-      const committed = commit(unit);
-      if (committed !== undefined) await committed;
-      return result;
-    } finally {
+      result = await this.#storage.run(unit, work);
+    } catch (error) {
       unit.buffer?.terminate();
+      throw error;
     }
+    const committed = commit(unit);
+    if (committed !== undefined) await committed;
+    return result;
   }
 
   run<T>(

@@ -117,7 +117,7 @@ export class EmissionBuffer implements Owner {
     return this.#inTurn(() => {
       const taken = this.#take();
       return this.#handOver(taken, 'emissions:buffer:flushed', (error) => {
-        this.#putBack(taken, error);
+        this.#putBack(taken);
         throw error;
       });
     });
@@ -156,18 +156,14 @@ export class EmissionBuffer implements Owner {
       // The unit of work around it has ended: nothing can take these any more.
       const late = this.#take();
       this.#state = 'terminated';
-      if (late.length > 0) {
-        signal('emissions:emission:dropped', () => ({
-          reason: 'buffer-closed',
-          emission: late[0]!.name,
-          count: late.length,
-        }));
-      }
+      dropped(late);
       return 0;
     }
+    const size = this.#size;
     this.#state = 'committed';
-    parent.#size += this.#size;
-    return this.#size;
+    this.#size = 0;
+    parent.#size += size;
+    return size;
   }
 
   #take(): readonly Emission[] {
@@ -177,9 +173,9 @@ export class EmissionBuffer implements Owner {
   }
 
   /** What a flush could not hand over is whose it was before, unless that has ended meanwhile. */
-  #putBack(taken: readonly Emission[], error: unknown): void {
+  #putBack(taken: readonly Emission[]): void {
     const { heir } = this;
-    if (heir.#state === 'terminated') return this.#discarded(taken.length, error);
+    if (heir.#state === 'terminated') return dropped(taken);
     this.#list.putBack(taken, heir);
     heir.#size += taken.length;
   }
@@ -229,4 +225,14 @@ export class EmissionBuffer implements Owner {
       return refused(error);
     }
   }
+}
+
+function dropped(late: readonly Emission[]): void {
+  const [first] = late;
+  if (first === undefined) return;
+  signal('emissions:emission:dropped', () => ({
+    reason: 'buffer-closed',
+    emission: first.name,
+    count: late.length,
+  }));
 }

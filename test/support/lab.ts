@@ -1,4 +1,5 @@
 import { Emissions, EmissionsModule, type Emission, type EmissionsOptions } from 'nestjs-emissions';
+import type { CommitParticipant } from '../../lib/emission/adapter.js';
 import { Pipeline } from '../../lib/pipeline/pipeline.js';
 import { RecordingAdapter } from './adapters.js';
 import { start } from './app.js';
@@ -7,6 +8,8 @@ import { start } from './app.js';
 export interface Lab extends AsyncDisposable {
   readonly emissions: Emissions;
   readonly commits: Commits;
+  /** Takes part in every hand-over. */
+  participate(accept: CommitParticipant['accept']): void;
   /** The adapter. */
   readonly sink: RecordingAdapter;
   /** What was delivered once everything has settled. */
@@ -24,7 +27,8 @@ export async function lab(options: EmissionsOptions = {}): Promise<Lab> {
     ],
   });
   const commits = new Commits();
-  running.app.get(Pipeline, { strict: false }).join(commits);
+  const pipeline = running.app.get(Pipeline, { strict: false });
+  pipeline.join(commits);
   const { emissions } = running;
   const delivered = async (): Promise<readonly Emission[]> => {
     await emissions.settled();
@@ -33,6 +37,7 @@ export async function lab(options: EmissionsOptions = {}): Promise<Lab> {
   return {
     emissions,
     commits,
+    participate: (accept) => pipeline.join({ accept }),
     sink,
     delivered,
     names: async () => (await delivered()).map(({ name }) => name),
@@ -40,7 +45,7 @@ export async function lab(options: EmissionsOptions = {}): Promise<Lab> {
   };
 }
 
-type Accepted = readonly Emission[] | Promise<readonly Emission[]>;
+type Accepted = ReturnType<CommitParticipant['accept']>;
 
 /** Takes part in hand-overs, and does with the next ones what the test says; lets them pass when it says nothing. */
 export class Commits {
