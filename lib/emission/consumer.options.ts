@@ -100,5 +100,6 @@ export const consumerOptions: OptionSet<ConsumerOptions> = defineOptions<Consume
 
 /** {@link ConsumerOptions} as one writes them: every one optional, those of `retry` too. */
 export type ConsumerSettings = Partial<Omit<ConsumerOptions, 'retry'>> & {
+  /** Whether and how a failed delivery is tried again; by default, not. */
   retry?: Partial<RetryOptions>;
 };
