@@ -51,19 +51,14 @@ export class EmissionsMiddleware
     this.buffers.enter(outcome.unit, next);
   }
 
-  /**
-   * Fastify reads the body outside of the middleware's asynchronous context, so that the unit is entered again after that;
-   * and what guards and handlers see is Fastify's own request and reply.
-   */
+  /** A middleware sees Node's own request and response; guards and handlers, and so the context, Fastify's. */
   #followFastify(fastify: Fastify): void {
     const { mark } = this.buffers;
     if (Object.hasOwn(fastify, mark)) return;
     Object.defineProperty(fastify, mark, { value: true });
     fastify.addHook('preValidation', (request, reply, done) => {
-      const outcome = HttpOutcome.of(this.buffers, reply.raw);
-      if (outcome === undefined) return done();
-      outcome.args?.splice(0, 2, request, reply);
-      this.buffers.enter(outcome.unit, done);
+      HttpOutcome.of(this.buffers, reply.raw)?.args?.splice(0, 2, request, reply);
+      done();
     });
   }
 }
