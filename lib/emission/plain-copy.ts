@@ -1,4 +1,4 @@
-const { freeze, getOwnPropertySymbols, getPrototypeOf, prototype: PLAIN } = Object;
+const { freeze, getOwnPropertySymbols, getPrototypeOf, hasOwn, prototype: PLAIN } = Object;
 const ARRAY = Array.prototype;
 
 /** Deeper or larger than this is left to the careful copy, which knows cycles and shared parts. */
@@ -35,6 +35,8 @@ function copy(value: object, depth: number): object | typeof NOT_PLAIN {
 
 function copyArray(source: readonly unknown[], depth: number): object | typeof NOT_PLAIN {
   if (getPrototypeOf(source) !== ARRAY || (valuesLeft -= source.length) < 0) return NOT_PLAIN;
+  // An array with a constructor of its own could make `slice` return anything.
+  if ((source.constructor as unknown) !== Array) return NOT_PLAIN;
   const target = source.slice();
   for (let i = 0; i < target.length; i++) {
     const part = target[i];
@@ -56,6 +58,8 @@ function copyObject(source: object, depth: number): object | typeof NOT_PLAIN {
     if (typeof part === 'object' && part !== null) {
       // Assigning to this one would change the prototype.
       if (key === '__proto__') return NOT_PLAIN;
+      // Somebody gave it to all objects: it is no part of this one.
+      if (!hasOwn(target, key)) continue;
       if ((target[key] = copy(part, depth + 1)) === NOT_PLAIN) return NOT_PLAIN;
     } else if (typeof part === 'function' || typeof part === 'symbol') return NOT_PLAIN;
   }

@@ -163,7 +163,7 @@ function handOut(target: object, key: string | number, value: HandedOut): void {
   Object.defineProperty(target, key, { enumerable: true, get: () => handedOut(value) });
 }
 
-/** Reads and copies one property; a getter is called once, here. */
+/** Reads and copies one property. */
 function copyAt(source: object, key: string | number, walk: Walk): unknown {
   try {
     const value = (source as Record<string | number, unknown>)[key];

@@ -99,6 +99,29 @@ describe('A snapshot of a hostile object is a PayloadError and nothing else:', (
     }
   });
 
+  it('an array with a constructor of its own is copied as the array it is', () => {
+    const mine = { open: true };
+    function Sly(): object {
+      return mine;
+    }
+    const sly = [1, 2];
+    const constructor = { [Symbol.species]: Sly };
+    Object.defineProperty(sly, 'constructor', { value: constructor });
+    expect(snapshot({ sly }).sly).toEqual([1, 2]);
+    expect(Object.isFrozen(mine)).toBe(false);
+    expect(Object.keys(mine)).toEqual(['open']);
+  });
+
+  it('what somebody gave to all objects is no part of the copy', () => {
+    try {
+      Object.assign(Object.prototype, { polluted: { deep: 1 } });
+      expect(Object.keys(snapshot({ a: { b: 1 } }).a)).toEqual(['b']);
+      expect(Object.keys(snapshot({ a: new Date(0) }))).toEqual(['a']);
+    } finally {
+      delete (Object.prototype as { polluted?: unknown }).polluted;
+    }
+  });
+
   it('a proxy of plain data is plain data', () => {
     expect(snapshot(new Proxy({ a: [1] }, {}))).toEqual({ a: [1] });
   });

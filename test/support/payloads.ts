@@ -2,8 +2,12 @@ import * as fc from 'fast-check';
 
 /** Data of every kind that can be emitted, nested. */
 export const anything: fc.Arbitrary<unknown> = fc.anything({
-  withBigInt: true,
-  withDate: true,
+  values: [
+    ...[fc.boolean(), fc.integer(), fc.double(), fc.string(), fc.bigInt()],
+    ...[fc.constant(null), fc.constant(undefined)],
+    // To jest, no invalid date equals another one.
+    fc.date({ noInvalidDate: true }),
+  ],
   withMap: true,
   withSet: true,
   withNullPrototype: true,
@@ -103,5 +107,5 @@ export function mutate(value: unknown): void {
     mutate((value as Record<string, unknown>)[key]);
     Object.defineProperty(value, key, { value: 'mutated' });
   }
-  Object.defineProperty(value, 'mutated', { value: true, enumerable: true });
+  Object.defineProperty(value, 'mutated', { value: true, enumerable: true, configurable: true });
 }
