@@ -1,6 +1,7 @@
 import type { Channel, ChannelListener } from 'node:diagnostics_channel';
 import { types } from 'node:util';
 import { Logger } from '@nestjs/common';
+import { quote } from '../emission/quote.js';
 
 type Guards = WeakMap<ChannelListener, ChannelListener>;
 const GUARDS: unique symbol = Symbol.for('nestjs-emissions:guards') as never;
@@ -15,7 +16,12 @@ const GUARDS: unique symbol = Symbol.for('nestjs-emissions:guards') as never;
 export function guardListeners(channel: Channel): Channel {
   const guards = guardsOf(channel);
   const guardOf = (listener: ChannelListener): ChannelListener => {
-    if (typeof listener !== 'function') return listener;
+    if (typeof listener !== 'function') {
+      // Node would refuse it too, but some versions only after they have counted it.
+      throw new TypeError(
+        `A listener of ${String(channel.name)} is a function, not ${quote(listener)}.`,
+      );
+    }
     let guard = guards.get(listener);
     if (guard === undefined) {
       guard = guarded(listener);
