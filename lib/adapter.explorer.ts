@@ -2,7 +2,11 @@ import { Injectable } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
 import { ADAPTER_BINDING } from './adapter.module.js';
-import { AdapterBinding, EMISSION_ADAPTER } from './emission/adapter-binding.js';
+import {
+  AdapterBinding,
+  EMISSION_ADAPTER,
+  type BringsAdapter,
+} from './emission/adapter-binding.js';
 import type { EmissionAdapter } from './emission/adapter.js';
 import type { ConsumerSettings } from './emission/consumer.options.js';
 import { ConfigurationError } from './emission/emission.errors.js';
@@ -29,8 +33,9 @@ export class AdapterExplorer {
     const wrappers = this.discovery.getProviders();
     for (const wrapper of wrappers) refuseRequestScoped(wrapper);
     const bindings = wrappers
-      .map(({ instance }) => instance as unknown)
-      .filter((instance) => instance instanceof AdapterBinding);
+      .filter(({ isAlias }) => !isAlias)
+      .map((wrapper) => bindingOf(wrapper))
+      .filter((binding) => binding !== undefined);
     const names = new Set<string>();
     for (const { name } of bindings) if (name !== undefined) claim(name, names);
     return bindings.map(({ adapter, name, consumer }) => ({
@@ -39,6 +44,15 @@ export class AdapterExplorer {
       consumer,
     }));
   }
+}
+
+function bindingOf({ instance, metatype }: InstanceWrapper): AdapterBinding | undefined {
+  if (instance instanceof AdapterBinding) return instance;
+  // Only the class is asked: touching a property of any provider could wake up one that is a proxy.
+  const prototype: unknown = metatype?.prototype;
+  const brings =
+    typeof prototype === 'object' && prototype !== null && 'emissionsAdapter' in prototype;
+  return brings ? (instance as BringsAdapter).emissionsAdapter : undefined;
 }
 
 function refuseRequestScoped(wrapper: InstanceWrapper): void {

@@ -18,7 +18,7 @@ export interface EmissionsModuleExtras {
   /** The destinations outside: classes, or Nest custom providers with a name and consumer options. */
   adapters?: AdapterRegistration[];
   /** Modules whose exports the adapters inject. */
-  imports?: ModuleMetadata['imports'];
+  imports?: NonNullable<ModuleMetadata['imports']>;
   /**
    * `'global'` puts `EmissionsInterceptor` on every route, message and resolver; `'manual'` leaves that to you.
    * @default 'manual'

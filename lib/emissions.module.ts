@@ -34,7 +34,6 @@ import { CriticalHandlers } from './handlers/critical.handlers.js';
 import { HandlerExplorer } from './handlers/handler.explorer.js';
 import { HandlerInvoker } from './handlers/handler.invoker.js';
 import { HandlerRegistry } from './handlers/handler.registry.js';
-import { withTimeLimit } from './pipeline/attempt.js';
 import { Pipeline } from './pipeline/pipeline.js';
 import { PipelinePlanner } from './pipeline.plan.js';
 import { Subscriptions } from './subscriptions.js';
@@ -87,7 +86,7 @@ const providers: Provider[] = [
   {
     provide: CriticalHandlers,
     useFactory: (registry: HandlerRegistry, invoker: HandlerInvoker, pipeline: Pipeline) => {
-      const handlers = new CriticalHandlers(registry, invoker, withTimeLimit);
+      const handlers = new CriticalHandlers(registry, invoker, (...call) => pipeline.call(...call));
       pipeline.join(handlers, (name) => handlers.takes(name));
       return handlers;
     },

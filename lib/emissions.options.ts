@@ -76,8 +76,11 @@ export interface ResolvedEmissionsOptions {
 export interface EmissionsOptions extends Partial<
   Omit<ResolvedEmissionsOptions, 'http' | 'buffer' | 'pipeline'>
 > {
+  /** Which requests get a buffer, and which responses commit it. */
   http?: Partial<HttpOptions>;
+  /** How much one unit of work may emit. */
   buffer?: Partial<BufferOptions>;
+  /** How the pipeline hands over and shuts down, and the defaults of its consumers. */
   pipeline?: PipelineSettings;
 }
 

@@ -77,6 +77,12 @@ export class Emissions {
     return this.buffers.start();
   }
 
+  /** Emits an instance of a class marked with `@EmissionType`, which gives it its name and key. */
+  emit<T extends object>(
+    event: T,
+    metadata?: Readonly<Record<string, unknown>>,
+    options?: EmitOptions,
+  ): Emission<T> | undefined;
   /**
    * Puts an emission into the active buffer; never waits. The payload is copied: changing it afterwards changes nothing
    * that is delivered.
@@ -88,24 +94,19 @@ export class Emissions {
    * @throws BufferFullError when the buffer holds as many as it may
    * @throws CascadeDepthError, CrossTenantEmissionError in a handler
    */
-  emit<N extends keyof EmissionCatalog & string>(
-    name: N,
-    payload: EmissionCatalog[N],
-    metadata?: Readonly<Record<string, unknown>>,
-    options?: EmitOptions,
-  ): Emission<EmissionCatalog[N]> | undefined;
   emit<N extends string, P>(
     name: N & Uncatalogued<N>,
     payload?: P,
     metadata?: Readonly<Record<string, unknown>>,
     options?: EmitOptions,
   ): Emission<P> | undefined;
-  /** Emits an instance of a class marked with `@EmissionType`, which gives it its name and key. */
-  emit<T extends object>(
-    event: T,
+  /** The same with a name of the catalog, whose payload is checked. */
+  emit<N extends keyof EmissionCatalog & string>(
+    name: N,
+    payload: EmissionCatalog[N],
     metadata?: Readonly<Record<string, unknown>>,
     options?: EmitOptions,
-  ): Emission<T> | undefined;
+  ): Emission<EmissionCatalog[N]> | undefined;
   emit(first: unknown, second?: unknown, third?: unknown, fourth?: unknown): Emission | undefined {
     if (typeof first === 'string')
       return this.#emit(first, second, third as never, fourth as never);
@@ -202,7 +203,7 @@ export class Emissions {
   subscribe<const P extends EmissionPattern>(
     pattern: P,
     handler: EmissionHandler<HandledPayload<P>>,
-    options: HandlerOptions = {},
+    options: HandlerOptions<HandledPayload<P>> = {},
   ): Subscription {
     return this.subscriptions.subscribe(pattern, handler as EmissionHandler<never>, options);
   }

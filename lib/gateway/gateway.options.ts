@@ -81,7 +81,7 @@ export const gatewayOptions: OptionSet<GatewayOptions> = defineOptions<GatewayOp
   maxChannels: integer({ min: 1, default: 100 }),
   consumer: value<ConsumerSettings>(
     'an object of consumer options',
-    (given) => typeof given === 'object',
+    (given) => typeof given === 'object' && given !== null && !Array.isArray(given),
     {},
   ),
 });

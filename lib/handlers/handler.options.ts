@@ -13,7 +13,7 @@ import {
 } from '../emission/option-set.js';
 
 /** How a handler wants to be served. What is left out is taken from the module's `pipeline` options. */
-export interface HandlerOptions extends Pick<
+export interface HandlerOptions<T = any> extends Pick<
   ConsumerSettings,
   'concurrency' | 'capacity' | 'overflow' | 'retry' | 'timeoutMs'
 > {
@@ -24,7 +24,7 @@ export interface HandlerOptions extends Pick<
    * queued: keep it quick and pure. A throw skips the emission for this handler and is signalled as its failure; that of a
    * critical handler fails the commit.
    */
-  interested?: (emission: Emission<never>) => boolean;
+  interested?: (emission: Emission<T>) => boolean;
   /**
    * How many emissions the handler works on at once; those of one key still go one behind another.
    * @default 16

@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import type { PayloadOf } from '../emission/catalog.js';
+import { ConfigurationError } from '../emission/emission.errors.js';
 import type { EmissionClass } from '../emission/emission-type.decorator.js';
 import type { Emission } from '../emission/emission.js';
 import type { EmissionPattern } from '../emission/pattern.js';
@@ -42,14 +43,20 @@ type HandlerMethod<T> = (payload: T, emission: Emission<T>, context: HandlerCont
  */
 export function OnEmission<const P extends EmissionPattern>(
   pattern: P,
-  options: HandlerOptions = {},
+  options: HandlerOptions<HandledPayload<P>> = {},
 ): <M extends HandlerMethod<HandledPayload<P>>>(
   target: object,
   key: string | symbol,
   descriptor: TypedPropertyDescriptor<M>,
 ) => void {
-  return (_target, _key, descriptor) => {
-    const method = descriptor.value as object;
+  return (target, key, descriptor) => {
+    // In plain JavaScript it may stand on a property, which has none.
+    const method: unknown = (descriptor as TypedPropertyDescriptor<unknown> | undefined)?.value;
+    if (typeof method !== 'function') {
+      throw new ConfigurationError(
+        `@OnEmission on ${target.constructor.name}.${String(key)}: it marks methods, and this is none.`,
+      );
+    }
     // Decorators are applied from the bottom up: what stands above comes first.
     Reflect.defineMetadata(ON_EMISSION, [{ pattern, options }, ...onEmissionsOf(method)], method);
   };

@@ -23,6 +23,7 @@ export interface PipelineOptions extends Omit<ConsumerOptions, 'concurrency'> {
 
 /** {@link PipelineOptions} as one writes them. */
 export type PipelineSettings = Partial<Omit<PipelineOptions, 'retry'>> & {
+  /** Whether and how a failed delivery is tried again. */
   retry?: Partial<RetryOptions>;
 };
 

@@ -5,6 +5,8 @@ import {
   DeliveryTimeoutError,
   EmissionsModule,
   IGNORED,
+  PipelineClosedError,
+  ShutdownError,
   type Emission,
   type HandlerOptions,
   type Subscription,
@@ -196,10 +198,50 @@ describe('A critical handler', () => {
     expect(found).toEqual(['tx']);
   });
 
+  it('is waited for by whoever waits for everything to settle, also when it fails', async () => {
+    let fail: (error: Error) => void = () => {};
+    on('a', () => new Promise<void>((_, reject) => (fail = reject)));
+    const commit = emit(running.emissions, 'a').catch((error: Error) => error.message);
+    await rounds();
+    await expect(running.emissions.settled({ timeoutMs: 5 })).rejects.toThrow(/in progress: 1/);
+    const settled = running.emissions.settled();
+    fail(new Error('no'));
+
+    expect(await commit).toBe('no');
+    await expect(settled).resolves.toBeUndefined();
+  });
+
+  it('that is stuck when the application closes is told to stop, and the commit is refused', async () => {
+    const closing = await start({
+      imports: [
+        EmissionsModule.forRoot({ adapters: [RecordingAdapter], pipeline: { drainTimeoutMs: 10 } }),
+      ],
+    });
+    let finish: () => void = () => {};
+    let signal: AbortSignal | undefined;
+    closing.emissions.subscribe(
+      'a',
+      (_payload, _emission, context) => {
+        signal = context.signal;
+        return new Promise<void>((resolve) => (finish = resolve));
+      },
+      { critical: true },
+    );
+    const commit = emit(closing.emissions, 'a').catch((error: unknown) => error);
+    await rounds();
+    await closing.close();
+
+    expect(await commit).toBeInstanceOf(PipelineClosedError);
+    expect(signal!.reason).toBeInstanceOf(ShutdownError);
+    finish();
+    await rounds();
+    expect(closing.app.get(RecordingAdapter).names).toEqual([]);
+  });
+
   it('gets only what it is interested in', async () => {
     const seen: unknown[] = [];
     on('a', (payload) => seen.push(payload), {
-      interested: ({ payload }: Emission<never>) => Number(payload) > 1,
+      interested: ({ payload }: Emission<any>) => Number(payload) > 1,
     });
     await emit(running.emissions, ['a', 1], ['a', 2]);
 
