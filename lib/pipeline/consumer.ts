@@ -249,12 +249,11 @@ export class Consumer implements Runnable {
     const { adapter, options, name } = this.destination;
     const started = performance.now();
     const call = new Attempt(name, attempt);
-    let over = false;
     const settle = (error?: unknown, failed = error !== undefined): void => {
-      if (over) return;
-      over = true;
+      // It has settled before, exceeded its time, or shutdown gave it up: nobody waits for it any more.
+      if (!this.#running.delete(call)) return;
       call.end();
-      if (!this.#forgotten(call)) this.#settle(alive, keys, attempt, started, failed, error);
+      this.#settle(alive, keys, attempt, started, failed, error);
     };
     this.#running.set(call, alive);
     call.limit(options.timeoutMs, () => {
@@ -275,11 +274,6 @@ export class Consumer implements Runnable {
     } catch (error) {
       settle(error, true);
     }
-  }
-
-  /** Whether shutdown gave this call up; whatever it does now, nobody waits for it. */
-  #forgotten(call: Attempt): boolean {
-    return !this.#running.delete(call);
   }
 
   #settle(

@@ -1,9 +1,10 @@
 import { Logger } from '@nestjs/common';
-import type { CommitParticipant } from '../emission/adapter.js';
+import type { CommitParticipant, DeliveryContext } from '../emission/adapter.js';
 import type { Clock } from '../emission/clock.js';
 import type { Destination } from '../emission/destination.js';
 import type { Emission } from '../emission/emission.js';
 import { signal } from '../telemetry/channels.js';
+import { LimitedCalls } from './attempt.js';
 import { Consumer, type ConsumerHost } from './consumer.js';
 import { HandOver, type Plan } from './hand-over.js';
 import {
@@ -43,6 +44,7 @@ export class Pipeline implements ConsumerHost {
   readonly #routes = new Routes();
   readonly #handOver: HandOver;
   readonly #participants: CommitParticipant[] = [];
+  readonly #calls = new LimitedCalls();
   readonly #taps = new Set<Tap>();
   readonly #settlers = new Set<() => void>();
   readonly #leaving = new Set<Consumer>();
@@ -112,6 +114,20 @@ export class Pipeline implements ConsumerHost {
   join(participant: CommitParticipant, takes: (name: string) => boolean = () => false): void {
     this.#participants.push(participant);
     this.#routes.alsoTaken(takes);
+  }
+
+  /**
+   * Makes a call that is part of a commit, with a time limit in milliseconds (0: none); shutdown gives it up when the time to
+   * drain is over.
+   *
+   * @throws DeliveryTimeoutError, PipelineClosedError, or whatever the work throws
+   */
+  call(
+    name: string,
+    timeoutMs: number,
+    work: (call: DeliveryContext) => void | Promise<void>,
+  ): Promise<void> {
+    return this.#calls.run(name, timeoutMs, work);
   }
 
   /** Shows every emission handed over to `tap`, at once; returns what stops it. */
@@ -184,6 +200,7 @@ export class Pipeline implements ConsumerHost {
   close(): ShutdownReport {
     if (this.#state === 'closed') return { drained: true, left: [] };
     this.#state = 'closed';
+    this.#calls.close();
     this.#handOver.close();
     const left = [...this.consumers, ...this.#leaving]
       .map((consumer) => ({ consumer: consumer.name, count: consumer.close('shutdown', true) }))

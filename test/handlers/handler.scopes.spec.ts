@@ -90,7 +90,14 @@ describe('A host that is built for each call', () => {
   beforeAll(async () => {
     running = await start({
       imports: [EmissionsModule.forRoot({}), Feature],
-      providers: [PerRequest, RequestScoped, Transient, User, Unbuildable],
+      providers: [
+        PerRequest,
+        RequestScoped,
+        { provide: 'alias', useExisting: RequestScoped },
+        Transient,
+        User,
+        Unbuildable,
+      ],
     });
   });
   afterAll(() => running.close());

@@ -110,6 +110,27 @@ describe('A handler that takes one emission in its life', () => {
     expect(seen).toEqual([2]);
   });
 
+  it('is used up by one of two commits, also when the other waits for room elsewhere with it', async () => {
+    const full = new HeldAdapter();
+    const wants = ({ name }: Emission) => name === 'slow';
+    const adapter = Object.assign(full, { interested: wants });
+    running.emissions.addAdapter('full', adapter, { capacity: 1 });
+    const seen: unknown[] = [];
+    await emit(running.emissions, 'slow');
+    subscribeOnce('x', (payload) => seen.push(payload));
+    const waiting = emit(running.emissions, 'slow', ['x', 1]);
+    await emit(running.emissions, ['x', 2]);
+    for (let i = 0; i < 2; i++) {
+      await until(() => full.running === 1);
+      full.release();
+    }
+    await waiting;
+    await running.emissions.removeAdapter('full');
+    await running.emissions.settled();
+
+    expect(seen).toEqual([2]);
+  });
+
   it('fits into a small queue, however many of a commit it would take', async () => {
     const seen: unknown[] = [];
     subscribeOnce('x', (payload) => seen.push(payload), { capacity: 1 });

@@ -89,7 +89,9 @@ describe('An emission that outlives its ttlMs', () => {
 
   it('makes room for a commit that waits', async () => {
     using bench = new Bench();
-    const adapter = bench.serve(new ScriptedAdapter(failing(new Error('1'))), {
+    let finish: () => void = () => {};
+    const held = () => new Promise<void>((resolve) => (finish = resolve));
+    const adapter = bench.serve(new ScriptedAdapter(failing(new Error('1')), held), {
       capacity: 2,
       retry: { attempts: 2, backoffMs: 100, jitter: 0 },
     });
@@ -100,6 +102,8 @@ describe('An emission that outlives its ttlMs', () => {
     const waiting = bench.commit(1, undefined, 3);
     await pass(100);
     await waiting;
+    expect(adapter.batches.map(payloads)).toEqual([[1, 2], [2]]);
+    finish();
     await pass(0);
 
     expect(adapter.batches.map(payloads)).toEqual([[1, 2], [2], [3]]);

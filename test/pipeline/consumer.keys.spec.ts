@@ -150,8 +150,10 @@ describe('Whatever the keys, batch sizes, concurrency and failures', () => {
         let failures = 60;
         let running = 0;
         let most = 0;
+        let largest = 0;
         const work = async (batch: readonly Emission[]) => {
           most = Math.max(most, ++running);
+          largest = Math.max(largest, batch.length);
           overlaps.push(...keysOf(batch).filter((key) => busy.includes(key)));
           busy.push(...keysOf(batch));
           const step = script.next().value;
@@ -179,6 +181,7 @@ describe('Whatever the keys, batch sizes, concurrency and failures', () => {
 
         expect(overlaps).toEqual([]);
         expect(most).toBeLessThanOrEqual(concurrency);
+        expect(largest).toBeLessThanOrEqual(batchSize);
         expect(
           delivered.map(({ payload }) => payload).toSorted((a, b) => Number(a) - Number(b)),
         ).toEqual(range(0, all.length - 1));

@@ -151,6 +151,47 @@ describe('A batch that fails', () => {
     ]);
   });
 
+  it('that is retried in part makes room for a commit that waits, while the part waits for its turn', async () => {
+    using bench = new Bench();
+    const adapter = bench.serve(
+      new ScriptedAdapter(([first]) => {
+        throw new PartialDeliveryError([first!]);
+      }),
+      { capacity: 2, retry },
+    );
+    await bench.commit(2);
+    let done = false;
+    void bench.commit(1, undefined, 3).then(() => (done = true));
+    await pass(0);
+    expect([done, adapter.batches.length]).toEqual([true, 1]);
+    await pass(100);
+
+    expect(adapter.batches.map(payloads)).toEqual([[1, 2], [1], [3]]);
+  });
+
+  it('holds up what comes while its destination is away: it gets everything afterwards, in order', async () => {
+    using bench = new Bench();
+    let away = true;
+    const arrived: unknown[] = [];
+    bench.serve(
+      {
+        deliver: (batch) => {
+          if (away) throw new Error('restarting');
+          arrived.push(...payloads(batch));
+        },
+      },
+      { retry: { attempts: 100, backoffMs: 100, factor: 1, jitter: 0 } },
+    );
+    for (const first of [1, 4, 7]) {
+      await bench.commit(3, undefined, first);
+      await pass(1_000);
+    }
+    away = false;
+    await pass(100);
+
+    expect(arrived).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+
   it('may name what failed by copies of the emissions', async () => {
     using bench = new Bench();
     const adapter = bench.serve(

@@ -101,6 +101,25 @@ describe("With the policy 'drop-oldest', a full queue", () => {
     expect(adapter.payloads).toEqual([1, 11, 12, 13]);
   });
 
+  it('sheds the oldest of all that wait for busy keys', async () => {
+    using bench = new Bench();
+    const adapter = bench.serve(new HeldAdapter(), {
+      batchSize: 1,
+      concurrency: 3,
+      capacity: 6,
+      overflow: 'drop-oldest',
+    });
+    const keyed = (n: number, key: string) => bench.emission('x', n, { key });
+    await bench.pipeline.offer([keyed(1, 'a'), keyed(2, 'b'), keyed(3, 'b'), keyed(4, 'a')]);
+    await bench.pipeline.offer([keyed(5, 'b'), keyed(6, 'a')]);
+    await until(() => adapter.running === 2);
+    await bench.commit(2, undefined, 7);
+    await rounds();
+    await drain(adapter);
+
+    expect(new Set(adapter.payloads)).toEqual(new Set([1, 2, 5, 6, 7, 8]));
+  });
+
   it('goes on with a key whose waiting emissions were all shed', async () => {
     using bench = new Bench();
     const adapter = bench.serve(new HeldAdapter(), {

@@ -73,6 +73,21 @@ describe('Consumers', () => {
     expect(asked).toEqual(['x', 'y', 'x']);
   });
 
+  it('are asked anew when there were very many names, so that names without end cost no memory', async () => {
+    using bench = new Bench();
+    const asked: string[] = [];
+    const takes = (name: string) => asked.push(name) > 0;
+    bench.serveAs(new RecordingAdapter(), { matches: takes, consumer: { capacity: 20_000 } });
+    const offer = (name: string) => bench.pipeline.offer([bench.emission(name)]);
+    for (const n of range(1, 10_000)) await offer(`name.${n}`);
+    await offer('name.1');
+    expect(asked).toHaveLength(10_000);
+    await offer('name.10001');
+    await offer('name.1');
+
+    expect(asked.slice(10_000)).toEqual(['name.10001', 'name.1']);
+  });
+
   it('stand in the order of priority, then in the order they were added', () => {
     using bench = new Bench();
     for (const [name, priority] of Object.entries({ a: 5, b: 0, c: 9, d: 5, e: 0 }))
