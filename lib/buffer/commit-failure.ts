@@ -56,6 +56,8 @@ export function throwAt(context: ExecutionContext, moduleRef: ModuleRef, error: 
   const modules = [...container.getModules()];
   const [moduleKey] = modules.find(([, module]) => module.controllers.has(controller!)) ?? [];
   const request = context.getArgByIndex<Record<symbol, ContextId | undefined>>(0);
+  // Fastify's reply has headers of its own.
+  dropHeadersOfTheBody(context.getArgByIndex<Headed>(1));
   const filters = new RouterExceptionFilters(
     container,
     container.applicationConfig!,
@@ -75,13 +77,23 @@ const NO_ROUTE = (): never => {
 
 function keepHeaders(response: ServerResponse, head: Head | undefined): void {
   for (const [name, value] of headersOf(head)) response.setHeader(name, value);
-  for (const name of response.getHeaderNames())
-    if (OF_THE_BODY.test(name)) response.removeHeader(name);
+  dropHeadersOfTheBody(response);
   // The status line's text was that of the other status.
   response.statusMessage = undefined as unknown as string;
 }
 
-function headersOf(head: Head | undefined): [string, string][] {
+interface Headed {
+  getHeaders(): object;
+  removeHeader(name: string): unknown;
+}
+
+function dropHeadersOfTheBody(response: Headed): void {
+  for (const name of Object.keys(response.getHeaders()))
+    if (OF_THE_BODY.test(name)) response.removeHeader(name);
+}
+
+/** The headers given to `writeHead`. */
+export function headersOf(head: Head | undefined): [string, string][] {
   const given = head?.slice(1).find((arg) => typeof arg === 'object');
   if (!Array.isArray(given)) return Object.entries((given ?? {}) as Record<string, string>);
   if (Array.isArray(given[0])) return given as [string, string][];

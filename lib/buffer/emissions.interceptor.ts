@@ -6,12 +6,13 @@ import {
   type NestInterceptor,
 } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
-import type { Observable } from 'rxjs';
+import { map, type Observable } from 'rxjs';
 import { BufferContext } from './buffer.context.js';
 import { routeBufferingOf } from './buffered.decorator.js';
 import { throwAt } from './commit-failure.js';
 import { graphqlCallOf, GraphqlOperations } from './graphql-operation.js';
 import { HttpOutcome } from './http-outcome.js';
+import { producedWithin } from './production.js';
 import { RequestOptions } from './request.options.js';
 import type { UnitContext } from './unit-of-work.js';
 import { within } from './within.js';
@@ -50,7 +51,10 @@ export class EmissionsInterceptor implements NestInterceptor {
     const known = HttpOutcome.of(this.buffers, response);
     if (known !== undefined && known === this.buffers.current()?.http) return next.handle();
     const outcome = known ?? this.#outcome(context, response);
-    return this.buffers.enter(outcome.attempt(), () => next.handle());
+    const unit = outcome.attempt();
+    return this.buffers
+      .enter(unit, () => next.handle())
+      .pipe(map((result) => producedWithin(this.buffers, unit, result)));
   }
 
   #outcome(context: ExecutionContext, response: ServerResponse): HttpOutcome {

@@ -1,6 +1,7 @@
 import { validateHeaderValue, type ServerResponse } from 'node:http';
 import { Logger } from '@nestjs/common';
-import { answerFailure, type Head } from './commit-failure.js';
+import { answerFailure, headersOf, type Head } from './commit-failure.js';
+import { coverAsSent } from './sent-cover.js';
 
 /** Decides by the status that is about to be sent; a promise holds the response back, a throw turns it into an error. */
 export interface ResponseGate {
@@ -30,34 +31,45 @@ const logger = new Logger('Emissions');
  * response looks sent to everybody else.
  */
 export function gateResponse(response: ServerResponse, gate: ResponseGate): void {
-  if (response.destroyed) return gate.abandoned();
+  if (isGone(response)) return gate.abandoned();
   const end = response.end as Method;
   const writeHead = response.writeHead as Method;
   const write = response.write as Method;
   const flushHeaders = response.flushHeaders as Method;
   let state: 'held' | 'begun' | 'deciding' | 'over' = 'held';
   let head: Head | undefined;
+  /** How many bytes of the body are to come, when that was announced. */
+  let left: number | undefined;
+  /** The last piece of a body whose length was announced: with it, the client has it all. */
+  let last: unknown[] | undefined;
 
-  const release = (next: 'begun' | 'over'): void => {
-    state = next;
+  const begin = (): void => {
+    if (state !== 'held') return;
+    state = 'begun';
     if (head !== undefined) writeHead.apply(response, head);
-    head = undefined;
+  };
+  const finish = (args: unknown[]): never => {
+    begin();
+    state = 'over';
+    if (last !== undefined) write.apply(response, last);
+    return end.apply(response, args);
   };
   const wait = (decision: Promise<void>, args: unknown[]): void => {
+    const before = state;
     state = 'deciding';
     const status = response.statusCode;
     const uncover = coverAsSent(response);
     decision.then(
       () => {
         uncover();
-        if (!response.headersSent) response.statusCode = status;
-        release('over');
-        end.apply(response, args);
+        state = before;
+        if (before === 'held') response.statusCode = status;
+        finish(args);
       },
       (error: unknown) => {
         uncover();
         state = 'over';
-        if (!response.headersSent) return answerFailure(response, head, error, gate.failed);
+        if (before === 'held') return answerFailure(response, head, error, gate.failed);
         logger.error('The commit failed after the response had begun; it is cut off.', error);
         response.destroy();
       },
@@ -72,32 +84,41 @@ export function gateResponse(response: ServerResponse, gate: ResponseGate): void
   };
   response.write = (...args: unknown[]): boolean => {
     if (state === 'deciding') return false;
-    if (state === 'held') release('begun');
-    return write.apply(response, args);
+    if (state === 'over') return write.apply(response, args);
+    left ??= lengthOf(response, head);
+    left -= sizeOf(args);
+    const previous = last;
+    last = left <= 0 ? withoutCallback(args) : undefined;
+    if (previous === undefined && last !== undefined) return true;
+    begin();
+    return write.apply(response, previous ?? args);
   };
   response.flushHeaders = (): void => {
-    if (state === 'held') release('begun');
+    begin();
     if (state !== 'deciding') flushHeaders.call(response);
   };
   response.end = (...args: unknown[]): ServerResponse => {
     if (state === 'deciding') return response;
     if (state === 'over') return end.apply(response, args);
+    if (isGone(response)) gate.abandoned();
     let decision: void | Promise<void>;
     try {
-      decision = gate.decide(response.statusCode, args[0]);
+      decision = gate.decide(response.statusCode, last?.[0] ?? args[0]);
     } catch (error) {
       decision = Promise.reject(error as Error);
     }
-    if (decision !== undefined) {
-      wait(decision, args);
-      return response;
-    }
-    release('over');
-    return end.apply(response, args);
+    if (decision === undefined) return finish(args);
+    wait(decision, args);
+    return response;
   };
   response.once('close', () => {
     if (state === 'held' || state === 'begun') gate.abandoned();
   });
+}
+
+/** Whether the connection has closed; a response that waits for its turn on it may not be told. */
+function isGone({ destroyed, req }: ServerResponse): boolean {
+  return destroyed || req?.socket?.destroyed === true;
 }
 
 /** What is held back is refused where it is said, as without a gate; it would be too late when it is sent. */
@@ -105,38 +126,27 @@ function checked(head: Head): Head {
   const headers = typeof head[1] === 'string' ? head[2] : head[1];
   if (typeof headers !== 'object' || Array.isArray(headers)) return head;
   for (const name in headers) {
-    const value = (headers as Record<string, string>)[name];
+    const value = (headers as Record<string, unknown>)[name];
     if (typeof value === 'string') validateHeaderValue(name, value);
   }
   return head;
 }
 
-/** Makes a response that is held back look sent: frameworks answer again when they think that nobody has. */
-function coverAsSent(response: ServerResponse): () => void {
-  const refuse = (): never => {
-    throw Object.assign(new Error('Cannot change headers after they are sent to the client'), {
-      code: 'ERR_HTTP_HEADERS_SENT',
-    });
-  };
-  const covers: Record<string, unknown> = {
-    headersSent: true,
-    writableEnded: true,
-    writeHead: refuse,
-    setHeader: refuse,
-    setHeaders: refuse,
-    appendHeader: refuse,
-    removeHeader: refuse,
-  };
-  const covered = Object.keys(covers).map(
-    (name) => [name, Object.getOwnPropertyDescriptor(response, name)] as const,
-  );
-  for (const [name, value] of Object.entries(covers)) {
-    Object.defineProperty(response, name, { value, configurable: true });
-  }
-  return () => {
-    for (const [name, before] of covered) {
-      if (before !== undefined) Object.defineProperty(response, name, before);
-      else delete (response as unknown as Record<string, unknown>)[name];
-    }
-  };
+/** The length of the body, when it was announced; else there is no end of it. */
+function lengthOf(response: ServerResponse, head: Head | undefined): number {
+  const said =
+    headersOf(head).find(([name]) => name.toLowerCase() === 'content-length')?.[1] ??
+    response.getHeader('content-length');
+  return said === undefined ? Infinity : Number(said);
+}
+
+function sizeOf([chunk, encoding]: unknown[]): number {
+  if (typeof chunk === 'string') return Buffer.byteLength(chunk, encoding as BufferEncoding);
+  return chunk instanceof Uint8Array ? chunk.byteLength : 0;
+}
+
+/** Whoever waits for a piece to be written before the response ends is not to wait for its end. */
+function withoutCallback(args: unknown[]): unknown[] {
+  for (const arg of args) if (typeof arg === 'function') process.nextTick(arg as () => void);
+  return args.filter((arg) => typeof arg !== 'function');
 }

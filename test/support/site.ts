@@ -1,8 +1,10 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
   Module,
   type MiddlewareConsumer,
   type ModuleMetadata,
   type NestModule,
+  type Type,
 } from '@nestjs/common';
 import {
   EmissionsMiddleware,
@@ -41,12 +43,16 @@ export interface Site extends Pick<RunningApp, 'app' | 'emissions' | 'url'> {
   names(): Promise<string[]>;
 }
 
-/** Serves controllers with `EmissionsInterceptor` on all of them, or with `EmissionsMiddleware` in front of all. */
+/**
+ * Serves controllers with `EmissionsInterceptor` on all of them, or with `EmissionsMiddleware` in front of all; and with
+ * other middlewares around that, if wanted.
+ */
 export async function site(
   server: Server,
   integration: Integration,
   metadata: ModuleMetadata,
   options: EmissionsOptions = {},
+  around: { before?: Handler; after?: Handler } = {},
 ): Promise<Site> {
   const sink = new RecordingAdapter();
   const buffers = countBuffers();
@@ -60,8 +66,10 @@ export async function site(
       ...metadata,
       imports: [
         ...(metadata.imports ?? []),
+        ...(around.before === undefined ? [] : [standing(around.before)]),
         root,
         ...(integration === 'middleware' ? [Front] : []),
+        ...(around.after === undefined ? [] : [standing(around.after)]),
       ],
     },
     server,
@@ -96,6 +104,24 @@ class Front implements NestModule {
   configure(consumer: MiddlewareConsumer): void {
     consumer.apply(EmissionsMiddleware).forRoutes('{*path}');
   }
+}
+
+/** A middleware, as a function. */
+export type Handler = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  next: () => void,
+) => void;
+
+/** A module that puts a middleware in front of all routes. */
+function standing(handler: Handler): Type<NestModule> {
+  @Module({})
+  class Standing implements NestModule {
+    configure(consumer: MiddlewareConsumer): void {
+      consumer.apply(handler).forRoutes('{*path}');
+    }
+  }
+  return Standing;
 }
 
 function countBuffers(): { readonly live: number; stop(): void } {
