@@ -94,6 +94,7 @@ describe('A host that is built for each call', () => {
         PerRequest,
         RequestScoped,
         { provide: 'alias', useExisting: RequestScoped },
+        { provide: 'another alias', useExisting: Transient },
         Transient,
         User,
         Unbuildable,

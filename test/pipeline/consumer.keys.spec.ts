@@ -113,6 +113,22 @@ describe('With several calls at once', () => {
     expect(log.all).toHaveLength(1);
   });
 
+  it('what waited for busy keys goes in batches that are full, and no fuller', async () => {
+    using bench = new Bench();
+    const adapter = bench.serve(new HeldAdapter(), { batchSize: 2, concurrency: 2 });
+    const keyed = (n: number, key: string) => bench.emission('x', n, { key });
+    await bench.pipeline.offer([keyed(1, 'a'), keyed(2, 'b'), keyed(3, 'a'), keyed(4, 'b')]);
+    await bench.pipeline.offer([keyed(5, 'b')]);
+    await rounds();
+    adapter.release();
+    await rounds();
+
+    expect(adapter.batches.map(payloads)).toEqual([
+      [1, 2],
+      [3, 4],
+    ]);
+  });
+
   it('what waits for a busy key counts as pending', async () => {
     using bench = new Bench();
     const adapter = bench.serve(new HeldAdapter(), { ...parallel, name: 'slow' });

@@ -201,6 +201,21 @@ describe('A commit for a full queue that is to be waited for', () => {
     expect(a.names).toEqual(['a1']);
   });
 
+  it('does not wait for a removed consumer after the one it stands in line for', async () => {
+    using bench = new Bench();
+    const a = serve(bench, 'a', { capacity: 1 });
+    serve(bench, 'b', { capacity: 1 });
+    commit(bench, 'ab1');
+    const second = commit(bench, 'ab2');
+    await pass(0);
+    void bench.pipeline.remove('adapter', 'b');
+    a.release();
+    await pass(0);
+
+    expect(second.state).toBe('done');
+    expect(a.names).toEqual(['ab1', 'ab2']);
+  });
+
   it('fails when the pipeline closes', async () => {
     using bench = new Bench();
     const a = serve(bench, 'a', { capacity: 1 });

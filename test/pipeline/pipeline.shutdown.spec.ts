@@ -179,6 +179,21 @@ describe('Shutdown', () => {
     expect(stuck.contexts[0]!.signal.aborted).toBe(true);
   });
 
+  it('refuses a commit that somebody who takes part in it still held up', async () => {
+    using bench = new Bench();
+    const adapter = bench.serve(new RecordingAdapter());
+    let accept: () => void = () => {};
+    bench.pipeline.join({
+      accept: (emissions) => new Promise((resolve) => (accept = () => resolve(emissions))),
+    });
+    const commit = bench.commit();
+    bench.pipeline.close();
+    accept();
+
+    await expect(commit).rejects.toThrow(PipelineClosedError);
+    expect(adapter.batches).toEqual([]);
+  });
+
   it('refuses what is committed afterwards', async () => {
     using bench = new Bench();
     const adapter = bench.serve(new RecordingAdapter());
