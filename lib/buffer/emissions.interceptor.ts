@@ -6,16 +6,15 @@ import {
   type NestInterceptor,
 } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
-import { map, type Observable } from 'rxjs';
+import type { Observable } from 'rxjs';
 import { BufferContext } from './buffer.context.js';
 import { routeBufferingOf } from './buffered.decorator.js';
 import { throwAt } from './commit-failure.js';
 import { graphqlCallOf, GraphqlOperations } from './graphql-operation.js';
 import { HttpOutcome } from './http-outcome.js';
-import { producedWithin } from './production.js';
 import { RequestOptions } from './request.options.js';
 import type { UnitContext } from './unit-of-work.js';
-import { within } from './within.js';
+import { endingWith, within } from './within.js';
 
 /**
  * Gives every request, message and GraphQL mutation a buffer, commits it when it succeeds and terminates it when it fails.
@@ -51,10 +50,7 @@ export class EmissionsInterceptor implements NestInterceptor {
     const known = HttpOutcome.of(this.buffers, response);
     if (known !== undefined && known === this.buffers.current()?.http) return next.handle();
     const outcome = known ?? this.#outcome(context, response);
-    const unit = outcome.attempt();
-    return this.buffers
-      .enter(unit, () => next.handle())
-      .pipe(map((result) => producedWithin(this.buffers, unit, result)));
+    return within(this.buffers, next, () => outcome.attempt());
   }
 
   #outcome(context: ExecutionContext, response: ServerResponse): HttpOutcome {
@@ -72,7 +68,7 @@ export class EmissionsInterceptor implements NestInterceptor {
   #message(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     const buffered = routeBufferingOf(context.getHandler()).buffered ?? true;
     const stamp = this.#stamp(context);
-    return within(this.buffers, next, () => this.buffers.begin({ buffered, stamp }));
+    return endingWith(this.buffers, next, () => this.buffers.begin({ buffered, stamp }));
   }
 
   #graphql(context: ExecutionContext, next: CallHandler): Observable<unknown> {
@@ -81,7 +77,7 @@ export class EmissionsInterceptor implements NestInterceptor {
     const call = graphqlCallOf(context);
     if (call.operation !== 'mutation') {
       const unit = this.buffers.begin({ buffered: false, stamp: this.#stamp(context) });
-      return this.buffers.enter(unit, () => next.handle());
+      return within(this.buffers, next, () => unit);
     }
     if (call.context === undefined || call.response === undefined) {
       return this.#message(context, next);

@@ -5,6 +5,7 @@ import type { BufferContext } from './buffer.context.js';
 import { describeFailure } from './commit-failure.js';
 import { HttpOutcome } from './http-outcome.js';
 import type { UnitContext } from './unit-of-work.js';
+import { within } from './within.js';
 
 /** What is read of a resolver's arguments: `(root, args, context, info)`. */
 export interface GraphqlCall {
@@ -72,9 +73,9 @@ export class GraphqlOperation {
 
   /** Calls a resolver of the operation. */
   run(buffers: BufferContext, next: CallHandler): Observable<unknown> {
-    return buffers
-      .enter(this.#outcome.unit, () => next.handle())
-      .pipe(tap({ error: () => (this.#failed = true) }));
+    return within(buffers, next, () => this.#outcome.unit).pipe(
+      tap({ error: () => (this.#failed = true) }),
+    );
   }
 }
 

@@ -1,14 +1,36 @@
 import type { CallHandler } from '@nestjs/common';
 import { Observable } from 'rxjs';
 import { commit, type BufferContext } from './buffer.context.js';
+import { producedWithin } from './production.js';
 import type { UnitOfWork } from './unit-of-work.js';
 
 /**
- * Runs a handler within a unit of work that begins when the result is subscribed to, is committed when the handler
- * completes, and terminated when it throws or nobody is interested in its result any more. The last value is given on when
- * the commit is done, so that nobody sees a result before its emissions have left.
+ * Runs a handler within a unit of work, which begins when the result is subscribed to and is ended by somebody else. So do
+ * the interceptors inside, and an Observable or a generator that the handler returned.
  */
 export function within(
+  buffers: BufferContext,
+  next: CallHandler,
+  begin: () => UnitOfWork,
+): Observable<unknown> {
+  return new Observable((subscriber) => {
+    const unit = begin();
+    return buffers.enter(unit, () =>
+      next.handle().subscribe({
+        next: (result: unknown) => subscriber.next(producedWithin(buffers, unit, result)),
+        error: (error: unknown) => subscriber.error(error),
+        complete: () => subscriber.complete(),
+      }),
+    );
+  });
+}
+
+/**
+ * The same, and ends the unit with the handler: committed when it completes, terminated when it throws or nobody is
+ * interested in its result any more. The last value is given on when the commit is done, so that nobody sees a result before
+ * its emissions have left.
+ */
+export function endingWith(
   buffers: BufferContext,
   next: CallHandler,
   begin: () => UnitOfWork,

@@ -1,3 +1,4 @@
+import type { Provider, Type } from '@nestjs/common';
 import { Emissions, EmissionsModule, type Emission, type EmissionsOptions } from 'nestjs-emissions';
 import type { CommitParticipant } from '../../lib/emission/adapter.js';
 import { Pipeline } from '../../lib/pipeline/pipeline.js';
@@ -14,17 +15,23 @@ export interface Lab extends AsyncDisposable {
   readonly sink: RecordingAdapter;
   /** What was delivered once everything has settled. */
   delivered(): Promise<readonly Emission[]>;
+  /** A provider of the application. */
+  get<T>(type: Type<T>): T;
   /** The same, the names. */
   names(): Promise<string[]>;
 }
 
 /** Starts one. */
-export async function lab(options: EmissionsOptions = {}): Promise<Lab> {
+export async function lab(
+  options: EmissionsOptions = {},
+  providers: Provider[] = [],
+): Promise<Lab> {
   const sink = new RecordingAdapter();
   const running = await start({
     imports: [
       EmissionsModule.forRoot({ ...options, adapters: [{ name: 'sink', useValue: sink }] }),
     ],
+    providers,
   });
   const commits = new Commits();
   const pipeline = running.app.get(Pipeline, { strict: false });
@@ -39,6 +46,7 @@ export async function lab(options: EmissionsOptions = {}): Promise<Lab> {
     commits,
     participate: (accept) => pipeline.join({ accept }),
     sink,
+    get: (type) => running.app.get(type),
     delivered,
     names: async () => (await delivered()).map(({ name }) => name),
     [Symbol.asyncDispose]: () => running.close(),

@@ -45,11 +45,11 @@ export interface Site extends Pick<RunningApp, 'app' | 'emissions' | 'url'> {
 
 /**
  * Serves controllers with `EmissionsInterceptor` on all of them, or with `EmissionsMiddleware` in front of all; and with
- * other middlewares around that, if wanted.
+ * other middlewares around that, if wanted; or with `none` of the two.
  */
 export async function site(
   server: Server,
-  integration: Integration,
+  integration: Integration | 'none',
   metadata: ModuleMetadata,
   options: EmissionsOptions = {},
   around: { before?: Handler; after?: Handler } = {},
