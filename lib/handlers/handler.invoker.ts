@@ -28,6 +28,8 @@ export interface InvocationScope {
 export interface HandlerCall extends DeliveryContext {
   /** Whether the call was given up (it took too long, the application closed): what it still does no longer counts. */
   readonly aborted?: boolean;
+  /** How long ago it began, in milliseconds. */
+  readonly durationMs?: number;
 }
 
 /** Calls handlers. `invoke` reads as the life of one call: find the host, open a scope, call, commit, report. */
@@ -48,16 +50,15 @@ export class HandlerInvoker {
     call: HandlerCall,
     outlet?: Outlet,
   ): void | Promise<void> {
-    const started = performance.now();
     const method = handler.host.resolve(emission);
     const result =
       method instanceof Promise
         ? method.then((resolved) => this.#call(resolved, handler, emission, call, outlet))
         : this.#call(method, handler, emission, call, outlet);
     if (result instanceof Promise) {
-      return result.then((value) => report(value, handler, emission, call, started));
+      return result.then((value) => report(value, handler, emission, call));
     }
-    report(result, handler, emission, call, started);
+    report(result, handler, emission, call);
   }
 
   #call(
@@ -78,18 +79,12 @@ export class HandlerInvoker {
   }
 }
 
-function report(
-  result: unknown,
-  handler: Handler,
-  emission: Emission,
-  call: HandlerCall,
-  started: number,
-): void {
+function report(result: unknown, handler: Handler, emission: Emission, call: HandlerCall): void {
   if (call.aborted === true) return;
   signal(result === IGNORED ? 'emissions:handler:ignored' : 'emissions:handler:succeeded', () => ({
     handler: handler.name,
     emission: emission.name,
-    durationMs: performance.now() - started,
+    durationMs: call.durationMs ?? 0,
     attempt: call.attempt,
   }));
 }

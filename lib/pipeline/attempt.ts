@@ -3,6 +3,7 @@ import { DeliveryTimeoutError, PipelineClosedError, ShutdownError } from './pipe
 
 /** One call of an adapter. The abort controller is made when somebody asks for its signal: most never do. */
 export class Attempt implements DeliveryContext {
+  readonly #started = performance.now();
   #controller: AbortController | undefined;
   #reason: unknown;
   #timer: NodeJS.Timeout | undefined;
@@ -18,6 +19,11 @@ export class Attempt implements DeliveryContext {
       if (this.#reason !== undefined) this.#controller.abort(this.#reason);
     }
     return this.#controller.signal;
+  }
+
+  /** How long ago it began, in milliseconds. */
+  get durationMs(): number {
+    return performance.now() - this.#started;
   }
 
   /** Whether it was given up before it settled; says so without making a signal. */

@@ -4,6 +4,15 @@ import type { Emission } from '../emission/emission.js';
 import { quote } from '../emission/quote.js';
 import { signal, type AdapterFailed, type EmissionDropped } from '../telemetry/channels.js';
 
+/** How long a call has taken, and which it was. */
+export interface Timed {
+  readonly durationMs: number;
+  readonly attempt: number;
+}
+
+/** The call, as it were, of somebody who was only asked. */
+export const ASKED: Timed = Object.freeze({ durationMs: 0, attempt: 1 });
+
 /** Says what became of a consumer's emissions: in signals, and, when something was given up, in the log. */
 export class ConsumerReport {
   readonly #logger = new Logger('Emissions');
@@ -14,40 +23,38 @@ export class ConsumerReport {
   }
 
   /** Handlers report their own success: only they know whether an emission was handled or ignored. */
-  delivered(count: number, attempt: number, durationMs: number): void {
+  delivered(count: number, call: Timed): void {
     const { kind, name } = this.#destination;
-    if (kind === 'adapter') {
-      signal('emissions:adapter:delivered', () => ({ adapter: name, count, durationMs, attempt }));
-    }
+    if (kind !== 'adapter') return;
+    signal('emissions:adapter:delivered', () => {
+      const { durationMs, attempt } = call;
+      return { adapter: name, count, durationMs, attempt };
+    });
   }
 
-  retried(
-    failed: readonly Emission[],
-    error: unknown,
-    attempt: number,
-    durationMs: number,
-    delayMs: number,
-  ): void {
+  retried(failed: readonly Emission[], error: unknown, call: Timed, delayMs: number): void {
     const { kind, name } = this.#destination;
-    const message = { ...describe('deliver', failed, error, attempt, durationMs), delayMs };
+    const message = (): Failure & { delayMs: number } => ({
+      ...describe('deliver', failed, error, call),
+      delayMs,
+    });
     if (kind === 'adapter')
-      signal('emissions:adapter:retried', () => ({ adapter: name, ...message }));
-    else signal('emissions:handler:retried', () => ({ handler: name, ...message }));
+      signal('emissions:adapter:retried', () => ({ adapter: name, ...message() }));
+    else signal('emissions:handler:retried', () => ({ handler: name, ...message() }));
   }
 
   failed(
     phase: 'interested' | 'deliver',
     failed: readonly Emission[],
     error: unknown,
-    attempt: number,
-    durationMs: number,
+    call: Timed,
   ): void {
     const { kind, name } = this.#destination;
-    const message = describe(phase, failed, error, attempt, durationMs);
+    const message = describe(phase, failed, error, call);
     this.#signalFailed(message);
     const what = phase === 'interested' ? 'could not tell whether it wants' : 'failed on';
     this.#logger.error(
-      `The ${kind} ${name} ${what} ${count(failed.length)} ('${message.emission}'), attempt ${attempt}: ${messageOf(error)}`,
+      `The ${kind} ${name} ${what} ${count(failed.length)} ('${message.emission}'), attempt ${call.attempt}: ${messageOf(error)}`,
       stackOf(error),
     );
   }
@@ -55,14 +62,7 @@ export class ConsumerReport {
   /** A pattern could not answer for a name. */
   unmatchable(emission: string, error: unknown): void {
     const { kind, name } = this.#destination;
-    this.#signalFailed({
-      phase: 'interested',
-      emission,
-      count: 1,
-      durationMs: 0,
-      attempt: 1,
-      error,
-    });
+    this.#signalFailed({ phase: 'interested', emission, count: 1, ...ASKED, error });
     this.#logger.error(`The ${kind} ${name} does not take '${emission}': ${messageOf(error)}`);
   }
 
@@ -100,8 +100,7 @@ function describe(
   phase: 'interested' | 'deliver',
   failed: readonly Emission[],
   error: unknown,
-  attempt: number,
-  durationMs: number,
+  { durationMs, attempt }: Timed,
 ): Failure {
   return { phase, emission: failed[0]!.name, count: failed.length, durationMs, attempt, error };
 }

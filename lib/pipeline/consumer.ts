@@ -7,7 +7,7 @@ import { isInterested } from '../emission/interest.js';
 import { signal } from '../telemetry/channels.js';
 import { Attempt } from './attempt.js';
 import { backoff } from './backoff.js';
-import { ConsumerReport } from './consumer.report.js';
+import { ASKED, ConsumerReport } from './consumer.report.js';
 import { Lanes } from './lanes.js';
 import { DeliveryTimeoutError, ShutdownError } from './pipeline.errors.js';
 import { Queue } from './queue.js';
@@ -106,7 +106,7 @@ export class Consumer implements Runnable {
     try {
       return isInterested(this.destination.adapter, emission);
     } catch (error) {
-      this.#report.failed('interested', [emission], error, 1, 0);
+      this.#report.failed('interested', [emission], error, ASKED);
       return false;
     }
   }
@@ -247,66 +247,69 @@ export class Consumer implements Runnable {
     if (alive.length === 0) return this.#release(keys);
     if (alive.length < batch.length) this.host.progressed(this);
     const { adapter, options, name } = this.destination;
-    const started = performance.now();
     const call = new Attempt(name, attempt);
-    const settle = (error?: unknown, failed = error !== undefined): void => {
-      // It has settled before, exceeded its time, or shutdown gave it up: nobody waits for it any more.
-      if (!this.#running.delete(call)) return;
-      call.end();
-      this.#settle(alive, keys, attempt, started, failed, error);
-    };
     this.#running.set(call, alive);
-    call.limit(options.timeoutMs, () => {
-      const error = new DeliveryTimeoutError(name, options.timeoutMs);
-      call.abort(error);
-      settle(error);
-    });
+    if (options.timeoutMs > 0) {
+      call.limit(options.timeoutMs, () => {
+        const error = new DeliveryTimeoutError(name, options.timeoutMs);
+        call.abort(error);
+        this.#settle(call, alive, keys, true, error);
+      });
+    }
+    let result: unknown;
     try {
       // What an adapter puts into its async context stays there.
       const scope = new AsyncResource('nestjs-emissions:delivery');
-      const result = scope.runInAsyncScope(adapter.deliver, adapter, alive, call);
-      if (isThenable(result))
-        result.then(
-          () => settle(),
-          (error: unknown) => settle(error, true),
-        );
-      else settle();
+      result = scope.runInAsyncScope(adapter.deliver, adapter, alive, call);
+      if (isThenable(result)) {
+        const failed = (error: unknown): void => this.#settle(call, alive, keys, true, error);
+        result.then(() => this.#settle(call, alive, keys, false), failed);
+        return;
+      }
     } catch (error) {
-      settle(error, true);
+      return this.#settle(call, alive, keys, true, error);
     }
+    this.#settle(call, alive, keys, false);
   }
 
   #settle(
+    call: Attempt,
     batch: readonly Emission[],
     keys: ReadonlySet<string>,
-    attempt: number,
-    started: number,
     hasFailed: boolean,
-    error: unknown,
+    error?: unknown,
   ): void {
-    const durationMs = performance.now() - started;
-    const failed = hasFailed ? failedPart(batch, error) : [];
+    // It has settled before, exceeded its time, or shutdown gave it up: nobody waits for it any more.
+    if (!this.#running.delete(call)) return;
+    call.end();
+    const failed = hasFailed ? failedPart(batch, error) : NOTHING;
     if (failed.length < batch.length) {
-      this.#report.delivered(batch.length - failed.length, attempt, durationMs);
+      this.#report.delivered(batch.length - failed.length, call);
       this.#inCalls -= batch.length - failed.length;
     }
     if (failed.length === 0) return this.#release(keys);
     if (failed.length < batch.length) this.host.progressed(this);
     const { retry } = this.destination.options;
-    if (attempt < retry.attempts) {
-      const delayMs = backoff(retry, attempt);
-      this.#report.retried(failed, error, attempt, durationMs, delayMs);
-      const retryNow = (): void => {
-        this.#retries.delete(timer);
-        this.#deliver(failed, keys, attempt + 1);
-      };
-      const timer = this.host.outside(() => setTimeout(retryNow, delayMs));
-      this.#retries.set(timer, failed);
-      return;
-    }
-    this.#report.failed('deliver', failed, error, attempt, durationMs);
+    if (call.attempt < retry.attempts) return this.#retry(call, failed, keys, error);
+    this.#report.failed('deliver', failed, error, call);
     this.#inCalls -= failed.length;
     this.#release(keys);
+  }
+
+  #retry(
+    call: Attempt,
+    failed: readonly Emission[],
+    keys: ReadonlySet<string>,
+    error: unknown,
+  ): void {
+    const delayMs = backoff(this.destination.options.retry, call.attempt);
+    this.#report.retried(failed, error, call, delayMs);
+    const again = (): void => {
+      this.#retries.delete(timer);
+      this.#deliver(failed, keys, call.attempt + 1);
+    };
+    const timer = this.host.outside(() => setTimeout(again, delayMs));
+    this.#retries.set(timer, failed);
   }
 
   #release(keys: ReadonlySet<string>): void {
@@ -334,6 +337,7 @@ export class Consumer implements Runnable {
 }
 
 const NO_KEYS: ReadonlySet<string> = new Set();
+const NOTHING: readonly Emission[] = [];
 
 /** What failed of a batch. An error that names nothing of the batch cannot tell what arrived: then it is all of it. */
 function failedPart(batch: readonly Emission[], error: unknown): readonly Emission[] {
