@@ -45,11 +45,11 @@ export interface Site extends Pick<RunningApp, 'app' | 'emissions' | 'url'> {
 
 /**
  * Serves controllers with `EmissionsInterceptor` on all of them, or with `EmissionsMiddleware` in front of all; and with
- * other middlewares around that, if wanted; or with `none` of the two.
+ * other middlewares around that, if wanted; or with `both` or `none` of the two.
  */
 export async function site(
   server: Server,
-  integration: Integration | 'none',
+  integration: Integration | 'both' | 'none',
   metadata: ModuleMetadata,
   options: EmissionsOptions = {},
   around: { before?: Handler; after?: Handler } = {},
@@ -59,7 +59,7 @@ export async function site(
   const root = EmissionsModule.forRoot({
     ...options,
     adapters: [{ name: 'sink', useValue: sink }],
-    interceptor: integration === 'interceptor' ? 'global' : 'manual',
+    interceptor: integration === 'interceptor' || integration === 'both' ? 'global' : 'manual',
   });
   const running = await serve(
     {
@@ -68,7 +68,7 @@ export async function site(
         ...(metadata.imports ?? []),
         ...(around.before === undefined ? [] : [standing(around.before)]),
         root,
-        ...(integration === 'middleware' ? [Front] : []),
+        ...(integration === 'middleware' || integration === 'both' ? [Front] : []),
         ...(around.after === undefined ? [] : [standing(around.after)]),
       ],
     },

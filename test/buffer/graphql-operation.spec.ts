@@ -1,0 +1,210 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { UseGuards, type CanActivate } from '@nestjs/common';
+import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
+import {
+  Args,
+  Field,
+  GraphQLModule,
+  Mutation,
+  ObjectType,
+  Query,
+  ResolveField,
+  Resolver,
+} from '@nestjs/graphql';
+import { Emissions, PipelineFullError } from 'nestjs-emissions';
+import { listen } from '../support/signals.js';
+import { site, type Site } from '../support/site.js';
+import { rounds, until } from '../support/until.js';
+
+@ObjectType()
+class Order {
+  @Field(() => String)
+  name!: string;
+
+  @Field(() => String)
+  note!: string;
+}
+
+class Closed implements CanActivate {
+  canActivate(): boolean {
+    return false;
+  }
+}
+
+@Resolver(() => Order)
+class Orders {
+  constructor(private readonly emissions: Emissions) {}
+
+  @Query(() => Boolean)
+  taken() {
+    return this.emissions.emit('read') !== undefined;
+  }
+
+  @Query(() => Order)
+  order() {
+    return { name: 'read' };
+  }
+
+  @Mutation(() => Order)
+  async place(@Args('name') name: string) {
+    this.emissions.emit(name);
+    await rounds(1);
+    return { name };
+  }
+
+  @Mutation(() => Order, { nullable: true })
+  refuse(@Args('name') name: string) {
+    this.emissions.emit(name);
+    throw new Error('refused');
+  }
+
+  @Mutation(() => String, { nullable: true })
+  @UseGuards(Closed)
+  guarded() {
+    this.emissions.emit('guarded');
+    return 'no';
+  }
+
+  @Mutation(() => String)
+  nothing() {
+    this.emissions.emit('nothing');
+    return null;
+  }
+
+  @Mutation(() => String)
+  errors() {
+    this.emissions.emit('a');
+    return '"errors":[{}]';
+  }
+
+  @Mutation(() => Boolean)
+  async byHand() {
+    this.emissions.emit('a');
+    return (await this.emissions.commit()) === 1;
+  }
+
+  /** Resolved with the interceptor around it, too. */
+  @ResolveField(() => String)
+  note(): string {
+    return this.emissions.emit('note') === undefined ? 'dropped' : 'taken';
+  }
+}
+
+interface Result {
+  data: Record<string, unknown> | null;
+  errors?: { message: string; extensions: { code: string } }[];
+}
+
+describe.each(['interceptor', 'both'] as const)('a GraphQL operation (with %s)', (integration) => {
+  let at: Site;
+  const send = async (query: string): Promise<Result & { status: number }> => {
+    const { status, text } = await at.post('/graphql', { query });
+    return { status, ...(JSON.parse(text) as Result) };
+  };
+
+  beforeAll(async () => {
+    const graphql = GraphQLModule.forRoot<ApolloDriverConfig>({
+      driver: ApolloDriver,
+      autoSchemaFile: true,
+      fieldResolverEnhancers: ['interceptors'],
+      allowBatchedHttpRequests: true,
+      playground: false,
+    });
+    at = await site('express', integration, { imports: [graphql], providers: [Orders] });
+  });
+  beforeEach(async () => {
+    await at.names();
+    at.sink.batches.length = 0;
+  });
+  afterAll(() => at[Symbol.asyncDispose]());
+
+  it('that is a mutation commits', async () => {
+    expect(await send('mutation { place(name: "a") { name } }')).toEqual({
+      status: 200,
+      data: { place: { name: 'a' } },
+    });
+    expect(await at.names()).toEqual(['a']);
+  });
+
+  it('that is a query has no buffer', async () => {
+    expect((await send('{ taken order { note } }')).data).toEqual({
+      taken: false,
+      order: { note: 'dropped' },
+    });
+    expect(await at.names()).toEqual([]);
+  });
+
+  it('has one buffer for all its root fields and what they resolve', async () => {
+    using log = listen('emissions:buffer:committed');
+    const { data } = await send(
+      'mutation { one: place(name: "a") { note } two: place(name: "b") { name note } }',
+    );
+    expect(data).toEqual({ one: { note: 'taken' }, two: { name: 'b', note: 'taken' } });
+    const delivered = await at.delivered();
+    expect(delivered.map(({ name }) => name)).toEqual(['a', 'note', 'b', 'note']);
+    expect(new Set(delivered.map(({ correlationId }) => correlationId)).size).toBe(1);
+    expect(log.all.map(({ message }) => message.count).filter((count) => count > 0)).toEqual([4]);
+  });
+
+  it.each([
+    ['a later field throws', 'mutation { place(name: "a") { name } refuse(name: "b") { name } }'],
+    [
+      'an earlier field throws',
+      'mutation { refuse(name: "b") { name } place(name: "a") { name } }',
+    ],
+    ['a guard refuses one', 'mutation { place(name: "a") { name } guarded }'],
+    ['a value is missing', 'mutation { place(name: "a") { name } nothing }'],
+    ['it is not valid', 'mutation { place(name: "a") { name } unknown }'],
+  ])('discards all when %s', async (_, query) => {
+    const { errors } = await send(query);
+    expect(errors).toHaveLength(1);
+    expect(await at.names()).toEqual([]);
+    await until(() => at.live === 0);
+  });
+
+  it('is not mistaken for one with errors by what it says', async () => {
+    expect((await send('mutation { errors }')).data).toEqual({ errors: '"errors":[{}]' });
+    expect(await at.names()).toEqual(['a']);
+  });
+
+  it('is answered after the commit', async () => {
+    const held = at.commits.hold();
+    let answered = false;
+    const answer = send('mutation { place(name: "a") { name } }').then(() => (answered = true));
+    await until(() => at.live > 0);
+    await rounds(20);
+    expect(answered).toBe(false);
+    held.pass();
+    await answer;
+    expect(await at.names()).toEqual(['a']);
+  });
+
+  it('whose commit fails answers that, in the words of GraphQL', async () => {
+    at.commits.refuse(new PipelineFullError('sink', 'There is no room.'));
+    expect(await send('mutation { place(name: "a") { name } }')).toEqual({
+      status: 503,
+      data: null,
+      errors: [{ message: 'There is no room.', extensions: { code: 'EMISSIONS_PIPELINE_FULL' } }],
+    });
+    expect(await at.names()).toEqual([]);
+  });
+
+  it('may commit by hand', async () => {
+    expect((await send('mutation { byHand }')).data).toEqual({ byHand: true });
+    expect(await at.names()).toEqual(['a']);
+  });
+
+  it('in a batch stands for itself', async () => {
+    const place = (name: string) => ({ query: `mutation { place(name: "${name}") { name } }` });
+    const refused = { query: 'mutation { place(name: "b") { name } refuse(name: "c") { name } }' };
+    const { text } = await at.post('/graphql', [place('a'), refused, place('d')]);
+    expect((JSON.parse(text) as Result[]).map(({ errors }) => errors?.length ?? 0)).toEqual([
+      0, 1, 0,
+    ]);
+    expect((await at.names()).toSorted()).toEqual(['a', 'd']);
+  });
+
+  it('leaves no buffer behind', () => {
+    expect(at.live).toBe(0);
+  });
+});
