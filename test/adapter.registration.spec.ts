@@ -13,6 +13,7 @@ import {
   EmissionsModule,
   Emissions,
   type AdapterRegistration,
+  type BringsAdapter,
   type Emission,
 } from 'nestjs-emissions';
 import { RecordingAdapter } from './support/adapters.js';
@@ -141,6 +142,24 @@ describe('An adapter is registered', () => {
     await emitAndSettle(running.emissions, 'a', 'b');
 
     expect(adapter.sizes).toEqual([1, 1]);
+  });
+
+  it('by any provider whose class brings one along, and only once however many aliases it has', async () => {
+    @Injectable()
+    class Gateway implements BringsAdapter {
+      readonly adapter = new RecordingAdapter();
+      get emissionsAdapter(): AdapterBinding {
+        return new AdapterBinding(this.adapter, 'gateway');
+      }
+    }
+    await using running = await start({
+      imports: [EmissionsModule.forRoot({})],
+      providers: [Gateway, { provide: 'alias', useExisting: Gateway }],
+    });
+    await emitAndSettle(running.emissions, 'a');
+
+    expect(running.app.get(Gateway).adapter.names).toEqual(['a']);
+    expect(names(running.emissions)).toEqual(['gateway']);
   });
 
   it.each(['reference', 'deep-hash'] as const)(

@@ -113,6 +113,16 @@ describe('forRootAsync', () => {
   );
 });
 
+describe('forRoot', () => {
+  it.each([
+    [{ interceptor: 'both' }, /interceptor takes 'manual' or 'global', but got 'both'/],
+    [{ adapters: {} }, /adapters takes an array of registrations/],
+  ])('refuses what is no part of the module graph: %j', (options, message) => {
+    expect(() => EmissionsModule.forRoot(options as never)).toThrow(ConfigurationError);
+    expect(() => EmissionsModule.forRoot(options as never)).toThrow(message);
+  });
+});
+
 describe('forRootAsync beside its factory', () => {
   it('takes nothing that belongs into it', () => {
     const misplaced = { topics: {}, useFactory: () => ({}) };

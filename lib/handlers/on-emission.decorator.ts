@@ -40,6 +40,8 @@ type HandlerMethod<T> = (payload: T, emission: Emission<T>, context: HandlerCont
  * patterns takes, once; others are handlers of their own (`Class.method`, `Class.method#2`, in the order they are written).
  *
  * Patterns and options are checked when the application starts; a mistake is a `ConfigurationError` or `PatternError`.
+ *
+ * @throws ConfigurationError on a property or a static method, which nobody would find
  */
 export function OnEmission<const P extends EmissionPattern>(
   pattern: P,
@@ -52,9 +54,10 @@ export function OnEmission<const P extends EmissionPattern>(
   return (target, key, descriptor) => {
     // In plain JavaScript it may stand on a property, which has none.
     const method: unknown = (descriptor as TypedPropertyDescriptor<unknown> | undefined)?.value;
-    if (typeof method !== 'function') {
+    if (typeof method !== 'function' || typeof target === 'function') {
+      const owner = typeof target === 'function' ? target : target.constructor;
       throw new ConfigurationError(
-        `@OnEmission on ${target.constructor.name}.${String(key)}: it marks methods, and this is none.`,
+        `@OnEmission on ${owner.name}.${String(key)}: it marks methods of instances, and this is none.`,
       );
     }
     // Decorators are applied from the bottom up: what stands above comes first.

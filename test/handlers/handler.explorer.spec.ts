@@ -1,11 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Controller, Injectable, Module, type ModuleMetadata, type Provider } from '@nestjs/common';
+import { Controller, Injectable, type ModuleMetadata, type Provider } from '@nestjs/common';
 import {
-  DuplicateHandlerError,
   EmissionsModule,
   EmissionType,
   OnEmission,
-  PatternError,
   type Emission,
   type HandlerContext,
 } from 'nestjs-emissions';
@@ -215,84 +213,5 @@ describe('A handler', () => {
     await using bare = await start({ imports: [EmissionsModule.forRoot({})] });
 
     expect(bare.emissions.describe()).toMatchObject({ adapters: [], handlers: [] });
-  });
-});
-
-describe('The application does not start', () => {
-  @Injectable()
-  class Shared {
-    @OnEmission('x')
-    handle(): void {}
-  }
-  @Module({ providers: [Shared] })
-  class First {}
-  @Module({ providers: [Shared] })
-  class Second {}
-  @Injectable()
-  class Named {
-    @OnEmission('x', { id: 'one' })
-    a(): void {}
-
-    @OnEmission('y', { id: 'one' })
-    b(): void {}
-  }
-  @Injectable()
-  class Malformed {
-    @OnEmission('order..*')
-    handle(): void {}
-  }
-  @Injectable()
-  class Unmarked {
-    @OnEmission(class Plain {})
-    handle(): void {}
-  }
-  @Injectable()
-  class Misconfigured {
-    @OnEmission('x', { concurrency: 0 })
-    handle(): void {}
-  }
-
-  it.each([
-    [
-      'when one class is provided in two modules',
-      { imports: [First, Second] },
-      DuplicateHandlerError,
-      /'Shared\.handle': one in Shared \(module First\), one in Shared \(module Second\).*provide it in one module and export it/,
-    ],
-    [
-      'when one class is provided twice in one module',
-      { providers: [Shared, { provide: 'again', useClass: Shared }] },
-      DuplicateHandlerError,
-      /'Shared\.handle' is found twice in Shared \(module RootTestModule\)/,
-    ],
-    [
-      'when two handlers have one id',
-      { providers: [Named] },
-      DuplicateHandlerError,
-      /'one'.*id of its own: @OnEmission\(…, \{ id: '…' \}\)/,
-    ],
-    [
-      'when a pattern is malformed',
-      { providers: [Malformed] },
-      PatternError,
-      /'order\.\.\*' is refused/,
-    ],
-    ['when a class is not marked', { providers: [Unmarked] }, PatternError, /EmissionType.*Plain/],
-    [
-      'when an option is wrong',
-      { providers: [Misconfigured] },
-      Error,
-      /The handler Misconfigured\.handle\.concurrency takes a whole number of 1 or more, but got 0/,
-    ],
-  ])('%s', async (_, metadata: ModuleMetadata, type, message) => {
-    const { imports = [], ...rest } = metadata;
-    const starting = start({ imports: [EmissionsModule.forRoot({}), ...imports], ...rest });
-    const error = await starting.then(
-      () => undefined,
-      (reason: unknown) => reason,
-    );
-
-    expect(error).toBeInstanceOf(type);
-    expect((error as Error).message).toMatch(message);
   });
 });

@@ -69,4 +69,17 @@ describe("A handler's options", () => {
     expect(resolving).toThrow(ConfigurationError);
     expect(resolving).toThrow(message);
   });
+
+  it.each<HandlerOptions>([
+    { concurrency: 2 },
+    { capacity: 5 },
+    { overflow: 'reject' },
+    { retry: {} },
+    { once: true },
+  ])('of a critical handler cannot say what would do nothing: %j', (options) => {
+    const resolving = () => resolve({ critical: true, ...options });
+
+    expect(resolving).toThrow(ConfigurationError);
+    expect(resolving).toThrow(new RegExp(`A\\.b is critical.*"${Object.keys(options)[0]}"`));
+  });
 });

@@ -1,0 +1,155 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  DeliveryTimeoutError,
+  EmissionsModule,
+  PipelineClosedError,
+  ShutdownError,
+  type Emission,
+  type HandlerOptions,
+  type Subscription,
+} from 'nestjs-emissions';
+import { HeldAdapter, RecordingAdapter } from '../support/adapters.js';
+import { start, type RunningApp } from '../support/app.js';
+import { emit, emitAndSettle } from '../support/emit.js';
+import { captureLogs } from '../support/logs.js';
+import { listen } from '../support/signals.js';
+import { rounds, until } from '../support/until.js';
+
+let running: RunningApp;
+let recorder: RecordingAdapter;
+let subscriptions: Subscription[] = [];
+beforeAll(async () => {
+  running = await start({
+    imports: [EmissionsModule.forRoot({ adapters: [RecordingAdapter], maxDepth: 4 })],
+  });
+  recorder = running.app.get(RecordingAdapter);
+});
+afterAll(() => running.close());
+afterEach(async () => {
+  await running.emissions.settled();
+  recorder.batches.length = 0;
+  for (const subscription of subscriptions) subscription.unsubscribe();
+  subscriptions = [];
+});
+
+/** Subscribes a critical handler until the end of the test. */
+function on(
+  pattern: string,
+  method: (payload: unknown, emission: Emission) => unknown,
+  options: HandlerOptions = {},
+): void {
+  subscriptions.push(running.emissions.subscribe(pattern, method, { critical: true, ...options }));
+}
+const cascade = (name: string, payload?: unknown) => running.emissions.emit(name, payload);
+
+describe('A critical handler at its limits', () => {
+  it('has timeoutMs: the commit fails, and what the handler does later counts for nothing', async () => {
+    using log = listen('emissions:handler:failed', 'emissions:handler:succeeded');
+    let finish: () => void = () => {};
+    on(
+      'a',
+      async () => {
+        await new Promise<void>((resolve) => (finish = resolve));
+        cascade('too.late');
+      },
+      { timeoutMs: 5 },
+    );
+    await expect(emit(running.emissions, 'a')).rejects.toThrow(DeliveryTimeoutError);
+    finish();
+    await rounds();
+    await running.emissions.settled();
+
+    expect(recorder.names).toEqual([]);
+    expect(log.all.map(({ channel }) => channel)).toEqual(['emissions:handler:failed']);
+  });
+
+  it('is waited for by whoever waits for everything to settle, also when it fails', async () => {
+    let fail: (error: Error) => void = () => {};
+    on('a', () => new Promise<void>((_, reject) => (fail = reject)));
+    const commit = emit(running.emissions, 'a').catch((error: Error) => error.message);
+    await rounds();
+    await expect(running.emissions.settled({ timeoutMs: 5 })).rejects.toThrow(/in progress: 1/);
+    const settled = running.emissions.settled();
+    fail(new Error('no'));
+
+    expect(await commit).toBe('no');
+    await expect(settled).resolves.toBeUndefined();
+  });
+
+  it('that is stuck when the application closes is told to stop, and the commit is refused', async () => {
+    const closing = await start({
+      imports: [
+        EmissionsModule.forRoot({ adapters: [RecordingAdapter], pipeline: { drainTimeoutMs: 10 } }),
+      ],
+    });
+    let finish: () => void = () => {};
+    let signal: AbortSignal | undefined;
+    closing.emissions.subscribe(
+      'a',
+      (_payload, _emission, context) => {
+        signal = context.signal;
+        return new Promise<void>((resolve) => (finish = resolve));
+      },
+      { critical: true },
+    );
+    const commit = emit(closing.emissions, 'a').catch((error: unknown) => error);
+    await rounds();
+    await closing.close();
+
+    expect(await commit).toBeInstanceOf(PipelineClosedError);
+    expect(signal!.reason).toBeInstanceOf(ShutdownError);
+    finish();
+    await rounds();
+    expect(closing.app.get(RecordingAdapter).names).toEqual([]);
+  });
+
+  it('that cannot tell whether it is interested fails the commit: nothing leaves unchecked', async () => {
+    using log = listen('emissions:handler:failed');
+    const seen: unknown[] = [];
+    on('a', () => seen.push('called'), { interested: () => failWith(new Error('who knows')) });
+    await expect(emit(running.emissions, 'a')).rejects.toThrow('who knows');
+
+    expect([seen, recorder.names]).toEqual([[], []]);
+    expect(log.all.map(({ message }) => message.phase)).toEqual(['interested']);
+  });
+
+  it('whose pattern takes too long to answer takes nothing of that name, which is signalled', async () => {
+    using log = listen('emissions:handler:failed');
+    const seen: string[] = [];
+    const method = (_: unknown, { name }: Emission) => seen.push(name);
+    const hostile = running.emissions.subscribe(/^(a+)+$/, method, { critical: true });
+    await emitAndSettle(running.emissions, `${'a'.repeat(40)}!`, 'aaa');
+    hostile.unsubscribe();
+
+    expect(seen).toEqual(['aaa']);
+    expect(recorder.emissions).toHaveLength(2);
+    expect(log.all.map(({ message }) => message.phase)).toEqual(['interested']);
+  });
+
+  it('is enough of a consumer: a name that only it takes is not warned about', async () => {
+    await using alone = await start({ imports: [EmissionsModule.forRoot({})] });
+    using logs = captureLogs();
+    alone.emissions.subscribe('known', () => {}, { critical: true });
+    await emit(alone.emissions, 'known', 'unknown');
+
+    expect(logs.of('warn')).toEqual([expect.stringContaining("'unknown'")]);
+  });
+
+  it('has run when the commit is refused for want of room: what it emitted does not leave either', async () => {
+    const full = new HeldAdapter();
+    running.emissions.addAdapter('full', full, { capacity: 1, overflow: 'reject' });
+    on('a', () => void cascade('b'));
+    await expect(emit(running.emissions, 'a')).rejects.toThrow(/full/);
+    await emit(running.emissions, 'c');
+    await until(() => full.running === 1);
+    full.release();
+    await running.emissions.removeAdapter('full');
+    await running.emissions.settled();
+
+    expect(recorder.names).toEqual(['c']);
+  });
+});
+
+function failWith(error: Error): never {
+  throw error;
+}
