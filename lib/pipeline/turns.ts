@@ -1,4 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
+// Not the global one: a test that stops the clock does not mean to stop deliveries.
+import { setImmediate } from 'node:timers';
 
 /** Something that has work to do and gets a turn for it. */
 export interface Runnable {

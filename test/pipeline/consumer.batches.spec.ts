@@ -207,6 +207,15 @@ describe('Calls of deliver', () => {
     expect(adapter.running).toBe(0);
   });
 
+  it('are told under which name the adapter is served', async () => {
+    using bench = new Bench();
+    const adapter = bench.serve(new RecordingAdapter(), { name: 'audit' });
+    await bench.commit();
+    await bench.settled();
+
+    expect(adapter.contexts[0]).toMatchObject({ consumer: 'audit', attempt: 1 });
+  });
+
   it('that return at once count as delivered, whatever they return', async () => {
     using bench = new Bench();
     using log = listen('emissions:adapter:delivered', 'emissions:adapter:failed');

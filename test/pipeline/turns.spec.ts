@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { RecordingAdapter, ScriptedAdapter } from '../support/adapters.js';
 import { silence } from '../support/logs.js';
 import { Bench } from '../support/pipeline.js';
@@ -103,6 +103,17 @@ describe('Turns', () => {
     await nextRound();
 
     expect(adapter.batches).toHaveLength(1);
+  });
+
+  it('come also while a test has stopped the clock with everything that goes with it', async () => {
+    jest.useFakeTimers({ doNotFake: [] });
+    using bench = new Bench();
+    const adapter = bench.serve(new RecordingAdapter());
+    await bench.commit();
+    await bench.settled();
+    jest.useRealTimers();
+
+    expect(adapter.payloads).toEqual([1]);
   });
 
   it('come in the order of priority, then in the order the consumers were added', async () => {

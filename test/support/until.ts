@@ -3,8 +3,8 @@ export function nextRound(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Resolves when the condition holds, looking once per round of the event loop; gives up after very many rounds. */
-export async function until(condition: () => boolean, rounds = 20_000): Promise<void> {
+/** Resolves when the condition holds, looking once per round of the event loop; gives up after very many rounds (seconds). */
+export async function until(condition: () => boolean, rounds = 2_000_000): Promise<void> {
   for (let round = 0; !condition(); round++) {
     if (round === rounds)
       throw new Error(`Still not so after ${rounds} rounds: ${String(condition)}`);
