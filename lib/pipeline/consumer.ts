@@ -6,11 +6,10 @@ import { isExpired, type Emission } from '../emission/emission.js';
 import { isInterested } from '../emission/interest.js';
 import { signal } from '../telemetry/channels.js';
 import { Attempt } from './attempt.js';
+import { Backlog } from './backlog.js';
 import { backoff } from './backoff.js';
 import { ASKED, ConsumerReport } from './consumer.report.js';
-import { Lanes } from './lanes.js';
 import { DeliveryTimeoutError, ShutdownError } from './pipeline.errors.js';
-import { Queue } from './queue.js';
 import type { Runnable } from './turns.js';
 
 /** How many calls that return at once are made before others get their turn. */
@@ -46,8 +45,7 @@ export interface ConsumerHost {
  * application started.
  */
 export class Consumer implements Runnable {
-  readonly #queue = new Queue<Emission>();
-  readonly #lanes: Lanes | undefined;
+  readonly #backlog: Backlog;
   readonly #running = new Map<Attempt, readonly Emission[]>();
   readonly #retries = new Map<NodeJS.Timeout, readonly Emission[]>();
   readonly #report: ConsumerReport;
@@ -64,7 +62,7 @@ export class Consumer implements Runnable {
     readonly destination: Destination,
     readonly host: ConsumerHost,
   ) {
-    this.#lanes = destination.options.concurrency > 1 ? new Lanes() : undefined;
+    this.#backlog = new Backlog(destination.options.concurrency);
     this.#report = new ConsumerReport(destination);
   }
 
@@ -78,7 +76,7 @@ export class Consumer implements Runnable {
 
   /** Queued, parked, in a call or waiting to be retried. */
   get pending(): number {
-    return this.#queue.length + (this.#lanes?.length ?? 0) + this.#inCalls;
+    return this.#backlog.length + this.#inCalls;
   }
 
   /** How many more fit. */
@@ -126,8 +124,12 @@ export class Consumer implements Runnable {
     const sheds = overflow === 'drop-oldest' || overflow === 'drop-newest';
     const shed: Emission[] = [];
     for (const emission of emissions) {
-      if (!sheds || this.room > 0) this.#queue.push(emission);
-      else shed.push(this.#exchange(emission));
+      if (!sheds || this.room > 0) this.#backlog.push(emission);
+      else if (overflow === 'drop-newest' || this.#backlog.length === 0) shed.push(emission);
+      else {
+        shed.push(this.#backlog.shed());
+        this.#backlog.push(emission);
+      }
     }
     if (shed.length > 0) this.#report.overflowed(shed);
     this.#wake();
@@ -136,13 +138,16 @@ export class Consumer implements Runnable {
   /** Delivers what is there, as far as `concurrency` allows. Called by {@link Turns}. */
   turn(): void {
     this.#scheduled = false;
-    const { concurrency } = this.destination.options;
+    const { concurrency, batchSize } = this.destination.options;
     for (let calls = 0; this.#due() && this.#calls < concurrency; calls++) {
       if (calls === CALLS_PER_TURN) return this.#wake();
-      const { batch, keys } = this.#take();
+      clearTimeout(this.#waitTimer);
+      this.#waitTimer = undefined;
+      this.#overdue = false;
+      const { emissions, keys } = this.#backlog.take(batchSize);
       this.#calls++;
-      this.#inCalls += batch.length;
-      this.#deliver(batch, keys, 1);
+      this.#inCalls += emissions.length;
+      this.#deliver(emissions, keys, 1);
     }
   }
 
@@ -158,9 +163,8 @@ export class Consumer implements Runnable {
   close(reason: 'removed' | 'shutdown', abort: boolean): number {
     this.#closed = true;
     const first = this.#first(abort);
-    let left = this.pending - this.#inCalls;
-    this.#queue.clear();
-    this.#lanes?.clear();
+    let left = this.#backlog.length;
+    this.#backlog.clear();
     clearTimeout(this.#waitTimer);
     if (abort) {
       left += this.#inCalls;
@@ -179,18 +183,7 @@ export class Consumer implements Runnable {
   /** The oldest of what `close` gives up. */
   #first(abort: boolean): Emission | undefined {
     const calls = abort ? [...this.#running.values(), ...this.#retries.values()] : [];
-    return calls[0]?.[0] ?? (this.#lanes?.length ? this.#lanes.peek() : this.#queue.peek());
-  }
-
-  /** One goes, the oldest that is not in a call or the newest; returns which. */
-  #exchange(newest: Emission): Emission {
-    const parked = this.#lanes?.length ?? 0;
-    if (this.destination.options.overflow !== 'drop-oldest' || parked + this.#queue.length === 0)
-      return newest;
-    // What is parked came before what is queued.
-    const oldest = parked > 0 ? this.#lanes!.shed() : this.#queue.shift();
-    this.#queue.push(newest);
-    return oldest;
+    return calls[0]?.[0] ?? this.#backlog.peek();
   }
 
   #wake(): void {
@@ -202,44 +195,16 @@ export class Consumer implements Runnable {
 
   /** Whether there is something to deliver now; starts the wait for more when there is too little. */
   #due(): boolean {
-    if (this.#lanes?.ready === true) return true;
+    if (this.#backlog.ready) return true;
+    if (this.#backlog.queued === 0) return false;
     const { maxWaitMs, batchSize } = this.destination.options;
-    if (this.#queue.length === 0) return false;
     if (maxWaitMs === 0 || this.#overdue || this.host.hurried) return true;
-    if (this.#queue.length >= batchSize) return true;
+    if (this.#backlog.queued >= batchSize) return true;
     this.#waitTimer ??= setTimeout(() => {
       this.#overdue = true;
       this.#wake();
     }, maxWaitMs);
     return false;
-  }
-
-  /** The next batch, and the keys it makes busy. It is empty when all there is waits for a busy key. */
-  #take(): { batch: Emission[]; keys: ReadonlySet<string> } {
-    clearTimeout(this.#waitTimer);
-    this.#waitTimer = undefined;
-    this.#overdue = false;
-    const { batchSize } = this.destination.options;
-    const lanes = this.#lanes;
-    const batch: Emission[] = [];
-    if (lanes === undefined) {
-      while (batch.length < batchSize && this.#queue.length > 0) batch.push(this.#queue.shift());
-      return { batch, keys: NO_KEYS };
-    }
-    const keys = new Set<string>();
-    while (batch.length < batchSize && lanes.ready) {
-      keys.add(lanes.take(batchSize - batch.length, batch));
-    }
-    while (batch.length < batchSize && this.#queue.length > 0) {
-      const emission = this.#queue.shift();
-      const { key } = emission;
-      if (key === undefined || keys.has(key)) batch.push(emission);
-      else if (lanes.admit(emission as Emission & { key: string })) {
-        keys.add(key);
-        batch.push(emission);
-      }
-    }
-    return { batch, keys };
   }
 
   #deliver(batch: readonly Emission[], keys: ReadonlySet<string>, attempt: number): void {
@@ -314,7 +279,7 @@ export class Consumer implements Runnable {
 
   #release(keys: ReadonlySet<string>): void {
     this.#calls--;
-    if (!this.#closed) for (const key of keys) this.#lanes!.release(key);
+    if (!this.#closed) this.#backlog.release(keys);
     if (this.pending === 0) this.#idle?.();
     this.host.progressed(this);
     if (!this.#closed) this.#wake();
@@ -336,7 +301,6 @@ export class Consumer implements Runnable {
   }
 }
 
-const NO_KEYS: ReadonlySet<string> = new Set();
 const NOTHING: readonly Emission[] = [];
 
 /** What failed of a batch. An error that names nothing of the batch cannot tell what arrived: then it is all of it. */

@@ -45,7 +45,7 @@ export class HandOver {
   }
 
   /** @returns a promise when the commit has to wait; @throws PipelineFullError when it must not, or cannot ever fit */
-  push(plan: Plan, emissions: readonly Emission[]): Promise<void> | undefined {
+  push(plan: Plan, emissions: readonly Emission[]): void | Promise<void> {
     const refusal = refusalOf(plan);
     if (refusal !== undefined) throw refusal;
     const ticket = this.#tickets++;

@@ -3,18 +3,14 @@ import type { CommitParticipant, DeliveryContext } from '../emission/adapter.js'
 import type { Clock } from '../emission/clock.js';
 import type { Destination } from '../emission/destination.js';
 import type { Emission } from '../emission/emission.js';
-import { signal } from '../telemetry/channels.js';
 import { LimitedCalls } from './attempt.js';
 import { Consumer, type ConsumerHost } from './consumer.js';
+import { EarlyEmissions } from './early.js';
 import { HandOver, type Plan } from './hand-over.js';
-import {
-  ConsumerNameError,
-  PipelineClosedError,
-  PipelineFullError,
-  SettleTimeoutError,
-} from './pipeline.errors.js';
+import { ConsumerNameError, PipelineClosedError } from './pipeline.errors.js';
 import type { PipelineOptions } from './pipeline.options.js';
 import { Routes } from './routes.js';
+import { Settlers } from './settlers.js';
 import { Turns } from './turns.js';
 
 /** What is left when the pipeline has closed. */
@@ -45,10 +41,10 @@ export class Pipeline implements ConsumerHost {
   readonly #handOver: HandOver;
   readonly #participants: CommitParticipant[] = [];
   readonly #calls = new LimitedCalls();
+  readonly #early: EarlyEmissions;
   readonly #taps = new Set<Tap>();
-  readonly #settlers = new Set<() => void>();
+  readonly #settlers = new Settlers();
   readonly #leaving = new Set<Consumer>();
-  #early: Emission[] = [];
   #accepting = 0;
   #retired: (destination: Destination) => void = () => {};
   #state: 'starting' | 'running' | 'draining' | 'closed' = 'starting';
@@ -58,6 +54,7 @@ export class Pipeline implements ConsumerHost {
     readonly clock: Clock,
   ) {
     this.#options = options;
+    this.#early = new EarlyEmissions(options.capacity);
     this.#handOver = new HandOver(options.waitTimeoutMs, (waited) => this.#notify(waited));
   }
 
@@ -66,7 +63,7 @@ export class Pipeline implements ConsumerHost {
   }
 
   get hurried(): boolean {
-    return this.#settlers.size > 0 || this.#state === 'draining';
+    return this.#settlers.waiting || this.#state === 'draining';
   }
 
   /** All consumers, in the order they were added. */
@@ -159,27 +156,15 @@ export class Pipeline implements ConsumerHost {
   start(): void {
     if (this.#state !== 'starting') return;
     this.#state = 'running';
-    const early = this.#early;
-    this.#early = [];
-    for (const [consumer, wanted] of this.#plan(early)) consumer.push(wanted);
+    for (const [consumer, wanted] of this.#plan(this.#early.take())) consumer.push(wanted);
   }
 
   /** Resolves when nothing is pending anywhere; @throws SettleTimeoutError naming who is still busy. */
   async settled(timeoutMs: number): Promise<void> {
     if (this.#isIdle()) return;
-    await new Promise<void>((resolve, reject) => {
-      const done = (): void => {
-        clearTimeout(timer);
-        this.#settlers.delete(done);
-        resolve();
-      };
-      const timer = setTimeout(() => {
-        this.#settlers.delete(done);
-        reject(new SettleTimeoutError(timeoutMs, this.#describeBusy()));
-      }, timeoutMs);
-      this.#settlers.add(done);
-      for (const consumer of this.consumers) consumer.hurry();
-    });
+    const settled = this.#settlers.wait(timeoutMs, () => this.#describeBusy());
+    for (const consumer of this.consumers) consumer.hurry();
+    await settled;
   }
 
   /**
@@ -202,10 +187,11 @@ export class Pipeline implements ConsumerHost {
     this.#state = 'closed';
     this.#calls.close();
     this.#handOver.close();
-    const left = [...this.consumers, ...this.#leaving]
-      .map((consumer) => ({ consumer: consumer.name, count: consumer.close('shutdown', true) }))
-      .filter(({ count }) => count > 0);
-    if (this.#early.length > 0) left.push(this.#giveUpEarly());
+    const busy = [...this.consumers, ...this.#leaving];
+    const left = [
+      ...busy.map((each) => ({ consumer: each.name, count: each.close('shutdown', true) })),
+      this.#early.giveUp(),
+    ].filter(({ count }) => count > 0);
     if (left.length > 0) {
       this.#logger.error(
         `Closed with emissions undelivered: ${left.map(({ consumer, count }) => `${consumer}: ${count}`).join(', ')}. ` +
@@ -248,7 +234,7 @@ export class Pipeline implements ConsumerHost {
   }
 
   #settle(): void {
-    if (this.#settlers.size > 0 && this.#isIdle()) for (const done of this.#settlers) done();
+    if (this.#settlers.waiting && this.#isIdle()) this.#settlers.release();
   }
 
   async #offerAccepted(accepted: Promise<readonly Emission[]>, index: number): Promise<void> {
@@ -266,33 +252,12 @@ export class Pipeline implements ConsumerHost {
   }
 
   #handOverAll(emissions: readonly Emission[]): void | Promise<void> {
-    if (this.#state === 'starting') return this.#keep(emissions);
-    const plan = this.#plan(emissions);
-    const waiting = this.#handOver.push(plan, emissions);
+    const waiting =
+      this.#state === 'starting'
+        ? this.#early.keep(emissions)
+        : this.#handOver.push(this.#plan(emissions), emissions);
     if (waiting === undefined) this.#notify(emissions);
     return waiting;
-  }
-
-  /** Keeps what is emitted while the application starts. */
-  #keep(emissions: readonly Emission[]): void {
-    if (this.#early.length + emissions.length > this.#options.capacity) {
-      throw new PipelineFullError(
-        '(not started)',
-        `More than ${this.#options.capacity} emissions were committed before the application had started ` +
-          `(option pipeline.capacity); emit from onApplicationBootstrap or later, or raise it.`,
-      );
-    }
-    for (const emission of emissions) this.#early.push(emission);
-    this.#notify(emissions);
-  }
-
-  /** The application closes before it has started. */
-  #giveUpEarly(): { consumer: string; count: number } {
-    const [first, { length: count }] = [this.#early[0]!, this.#early];
-    this.#early = [];
-    const dropped = { reason: 'shutdown', emission: first.name, count } as const;
-    signal('emissions:emission:dropped', () => dropped);
-    return { consumer: '(not started)', count };
   }
 
   /** Who gets what, in order. */

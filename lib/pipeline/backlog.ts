@@ -1,0 +1,84 @@
+import type { Emission } from '../emission/emission.js';
+import { Lanes } from './lanes.js';
+import { Queue } from './queue.js';
+
+/** What one call is to deliver, and the keys that are busy with it. */
+export interface Batch {
+  /** Empty when all there is waits for a busy key. */
+  readonly emissions: readonly Emission[];
+  readonly keys: ReadonlySet<string>;
+}
+
+const NO_KEYS: ReadonlySet<string> = new Set();
+
+/** What waits to be delivered by one consumer: queued, or, where several calls run at once, parked behind a busy key. */
+export class Backlog {
+  readonly #queue = new Queue<Emission>();
+  readonly #lanes: Lanes | undefined;
+
+  constructor(concurrency: number) {
+    this.#lanes = concurrency > 1 ? new Lanes() : undefined;
+  }
+
+  get length(): number {
+    return this.#queue.length + (this.#lanes?.length ?? 0);
+  }
+
+  /** How many have not been looked at yet: those that are parked have. */
+  get queued(): number {
+    return this.#queue.length;
+  }
+
+  /** Whether something that waited for a key may go. */
+  get ready(): boolean {
+    return this.#lanes?.ready === true;
+  }
+
+  push(emission: Emission): void {
+    this.#queue.push(emission);
+  }
+
+  /** The next batch, of up to `most`: what waited for a key goes before what came after it. */
+  take(most: number): Batch {
+    const lanes = this.#lanes;
+    const emissions: Emission[] = [];
+    if (lanes === undefined) {
+      while (emissions.length < most && this.#queue.length > 0) emissions.push(this.#queue.shift());
+      return { emissions, keys: NO_KEYS };
+    }
+    const keys = new Set<string>();
+    while (emissions.length < most && lanes.ready) {
+      keys.add(lanes.take(most - emissions.length, emissions));
+    }
+    while (emissions.length < most && this.#queue.length > 0) {
+      const emission = this.#queue.shift();
+      const { key } = emission;
+      if (key === undefined || keys.has(key)) emissions.push(emission);
+      else if (lanes.admit(emission as Emission & { key: string })) {
+        keys.add(key);
+        emissions.push(emission);
+      }
+    }
+    return { emissions, keys };
+  }
+
+  /** The batch that these keys were busy with is over. */
+  release(keys: ReadonlySet<string>): void {
+    for (const key of keys) this.#lanes!.release(key);
+  }
+
+  /** The oldest: what is parked came before what is queued. */
+  peek(): Emission | undefined {
+    return this.#lanes?.length ? this.#lanes.peek() : this.#queue.peek();
+  }
+
+  /** Takes the oldest out, to give it up; look at `length` first. */
+  shed(): Emission {
+    return this.#lanes?.length ? this.#lanes.shed() : this.#queue.shift();
+  }
+
+  clear(): void {
+    this.#queue.clear();
+    this.#lanes?.clear();
+  }
+}
