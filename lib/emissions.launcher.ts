@@ -49,7 +49,7 @@ export class EmissionsLauncher
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    await this.pipeline.drain();
+    await this.pipeline.catchUp();
   }
 
   async onApplicationShutdown(): Promise<void> {

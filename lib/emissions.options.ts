@@ -115,6 +115,13 @@ export function resolveEmissionsOptions(options: EmissionsOptions): ResolvedEmis
         `EmissionsModule.forRootAsync({ ${misplaced}: …, useFactory: … }).`,
     );
   }
+  const all = [...Object.keys(emissionsOptions.rules), ...BESIDE_THE_FACTORY, 'imports'];
+  const unknown = Object.keys(options ?? {}).find((key) => !all.includes(key));
+  if (unknown !== undefined) {
+    throw new ConfigurationError(
+      `EmissionsModule has no option "${unknown}". It has: ${all.sort().join(', ')}.`,
+    );
+  }
   const resolved = emissionsOptions.resolve(options as Partial<ResolvedEmissionsOptions>, '');
   if (resolved.tenancy !== undefined) {
     resolved.tenancy = tenancyOptions.resolve(resolved.tenancy, 'tenancy');

@@ -24,6 +24,7 @@ import { CascadeGuard } from './handlers/cascade.guard.js';
 import type { EmissionHandler } from './handlers/handler.js';
 import type { HandlerOptions } from './handlers/handler.options.js';
 import type { HandledPayload } from './handlers/on-emission.decorator.js';
+import { ConsumerNameError } from './pipeline/pipeline.errors.js';
 import { Pipeline } from './pipeline/pipeline.js';
 import { adapterDestination } from './adapter.destination.js';
 import { PipelinePlanner, type PipelinePlan } from './pipeline.plan.js';
@@ -235,10 +236,14 @@ export class Emissions {
   /**
    * Serves an adapter no longer: what is queued for it is dropped and signalled, its running call is waited for.
    *
-   * @returns whether there was one
+   * @throws ConsumerNameError naming the adapters there are, when none has that name
    */
-  removeAdapter(name: string): Promise<boolean> {
-    return this.pipeline.remove('adapter', name);
+  async removeAdapter(name: string): Promise<void> {
+    if (await this.pipeline.remove('adapter', name)) return;
+    const names = this.describe().adapters.map((adapter) => `'${adapter.name}'`);
+    throw new ConsumerNameError(
+      `There is no adapter named '${name}' to remove. There ${names.length === 0 ? 'are none' : `are: ${names.join(', ')}`}.`,
+    );
   }
 
   /**

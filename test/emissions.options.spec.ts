@@ -28,7 +28,7 @@ async function refusal(imports: () => object): Promise<ConfigurationError> {
 const WRONG: [object, string][] = [
   [
     { adapter: [] },
-    'EmissionsModule has no option "adapter". It has: buffer, context, http, maxDepth, ',
+    'EmissionsModule has no option "adapter". It has: adapters, buffer, context, http, imports, ',
   ],
   [{ unbuffered: 'ignore' }, "unbuffered takes 'drop' or 'deliver' or 'throw', but got 'ignore'."],
   [{ unbuffered: null }, "unbuffered takes 'drop' or 'deliver' or 'throw', but got null."],

@@ -128,7 +128,7 @@ describe("without a buffer, emit with the policy 'deliver'", () => {
     expect(() => {
       for (;;) emitted.push(at.emissions.emit('a'));
     }).toThrow(PipelineFullError);
-    expect(await at.emissions.removeAdapter('full')).toBe(true);
+    await at.emissions.removeAdapter('full');
     expect(await at.delivered()).toEqual(emitted);
   });
 

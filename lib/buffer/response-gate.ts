@@ -36,7 +36,7 @@ export function gateResponse(response: ServerResponse, gate: ResponseGate): void
   const writeHead = response.writeHead as Method;
   const write = response.write as Method;
   const flushHeaders = response.flushHeaders as Method;
-  let state: 'held' | 'begun' | 'deciding' | 'over' = 'held';
+  let state: 'held' | 'begun' | 'deciding' | 'over' = response.headersSent ? 'begun' : 'held';
   let head: Head | undefined;
   /** How many bytes of the body are to come, when that was announced. */
   let left: number | undefined;
@@ -60,19 +60,21 @@ export function gateResponse(response: ServerResponse, gate: ResponseGate): void
     const status = response.statusCode;
     const uncover = coverAsSent(response);
     decision.then(
-      () => {
-        uncover();
-        state = before;
-        if (before === 'held') response.statusCode = status;
-        finish(args);
-      },
-      (error: unknown) => {
-        uncover();
-        state = 'over';
-        if (before === 'held') return answerFailure(response, head, error, gate.failed);
-        logger.error('The commit failed after the response had begun; it is cut off.', error);
-        response.destroy();
-      },
+      () =>
+        orCut(response, () => {
+          uncover();
+          state = before;
+          if (before === 'held') response.statusCode = status;
+          finish(args);
+        }),
+      (error: unknown) =>
+        orCut(response, () => {
+          uncover();
+          state = 'over';
+          if (before === 'held') return answerFailure(response, head, error, gate.failed);
+          logger.error('The commit failed after the response had begun; it is cut off.', error);
+          response.destroy();
+        }),
     );
   };
 
@@ -149,4 +151,17 @@ function sizeOf([chunk, encoding]: unknown[]): number {
 function withoutCallback(args: unknown[]): unknown[] {
   for (const arg of args) if (typeof arg === 'function') process.nextTick(arg as () => void);
   return args.filter((arg) => typeof arg !== 'function');
+}
+
+/** Nobody catches what is thrown behind a decision that had to wait: the client must not wait for ever then. */
+function orCut(response: ServerResponse, answer: () => void): void {
+  try {
+    answer();
+  } catch (error) {
+    logger.error(
+      'A response that had waited for its commit could not be sent; it is cut off.',
+      error,
+    );
+    response.destroy();
+  }
 }

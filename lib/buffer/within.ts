@@ -27,8 +27,8 @@ export function within(
 
 /**
  * The same, and ends the unit with the handler: committed when it completes, terminated when it throws or nobody is
- * interested in its result any more. The last value is given on when the commit is done, so that nobody sees a result before
- * its emissions have left.
+ * interested in its result any more. A value that completion follows at once, as with every result that is not a stream, is
+ * given on when the commit is done, so that nobody sees a result before its emissions have left.
  */
 export function endingWith(
   buffers: BufferContext,
@@ -38,8 +38,14 @@ export function endingWith(
   return new Observable((subscriber) => {
     const unit = begin();
     let last: { value: unknown } | undefined;
+    let completed = false;
+    const giveOn = (): void => {
+      const held = last;
+      last = undefined;
+      if (held !== undefined) subscriber.next(held.value);
+    };
     const complete = (): void => {
-      if (last !== undefined) subscriber.next(last.value);
+      giveOn();
       subscriber.complete();
     };
     const fail = (error: unknown): void => {
@@ -49,11 +55,16 @@ export function endingWith(
     const subscription = buffers.enter(unit, () =>
       next.handle().subscribe({
         next: (value: unknown) => {
-          if (last !== undefined) subscriber.next(last.value);
-          last = { value };
+          giveOn();
+          const held = (last = { value });
+          // A stream goes on: what it has said is not to wait for what it says next.
+          setImmediate(() => {
+            if (last === held && !completed) giveOn();
+          });
         },
         error: fail,
         complete: () => {
+          completed = true;
           try {
             const waiting = commit(unit);
             if (waiting === undefined) complete();

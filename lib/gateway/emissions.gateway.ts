@@ -29,7 +29,7 @@ export type ChannelAnswer =
   | {
       ok: true;
       channel: string;
-      /** The newest emission of the tenant; give it as `after` when subscribing again. `null`: none is known. */
+      /** The newest emission of the tenant; give it as `after` when subscribing again. `null`: there was none. */
       offset: string | null;
       /** Whether nothing was missed since `after`. */
       recovered: boolean;
@@ -221,7 +221,7 @@ export abstract class EmissionsGateway<I extends GatewayIdentity = GatewayIdenti
   async #answer(
     socket: Socket,
     message: unknown,
-    act: (identity: I, channel: string, after: string | undefined) => Promise<ChannelAnswer>,
+    act: (identity: I, channel: string, after: string | null | undefined) => Promise<ChannelAnswer>,
   ): Promise<ChannelAnswer> {
     const identity = this.identityOf(socket);
     try {
@@ -242,7 +242,7 @@ export abstract class EmissionsGateway<I extends GatewayIdentity = GatewayIdenti
 }
 
 /** @throws ChannelError for anything but `{ channel, after? }` */
-function readMessage(message: unknown): { channel: string; after: string | undefined } {
+function readMessage(message: unknown): { channel: string; after: string | null | undefined } {
   if (typeof message !== 'object' || message === null || Array.isArray(message)) {
     throw new ChannelError(`The message must be { channel }, but got ${quote(message)}.`);
   }
@@ -255,7 +255,7 @@ function readMessage(message: unknown): { channel: string; after: string | undef
   if (after !== undefined && after !== null && (typeof after !== 'string' || after.length > 128)) {
     throw new ChannelError(`The field after must be an offset, but got ${quote(after)}.`);
   }
-  return { channel: checkChannel(channel), after: after ?? undefined };
+  return { channel: checkChannel(channel), after };
 }
 
 function reasonOf(error: unknown): string {

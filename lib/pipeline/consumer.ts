@@ -49,6 +49,7 @@ export class Consumer implements Runnable {
   readonly #running = new Map<Attempt, readonly Emission[]>();
   readonly #retries = new Map<NodeJS.Timeout, readonly Emission[]>();
   readonly #report: ConsumerReport;
+  #offered = 0;
   #inCalls = 0;
   #calls = 0;
   #scheduled = false;
@@ -77,6 +78,11 @@ export class Consumer implements Runnable {
   /** Queued, parked, in a call or waiting to be retried. */
   get pending(): number {
     return this.#backlog.length + this.#inCalls;
+  }
+
+  /** How many it is done with, of all it ever got: delivered, given up or shed. */
+  get done(): number {
+    return this.#offered - this.pending;
   }
 
   /** How many more fit. */
@@ -121,6 +127,7 @@ export class Consumer implements Runnable {
       this.host.retire(this);
     }
     const { overflow } = this.destination.options;
+    this.#offered += emissions.length;
     const sheds = overflow === 'drop-oldest' || overflow === 'drop-newest';
     const shed: Emission[] = [];
     for (const emission of emissions) {
@@ -208,7 +215,8 @@ export class Consumer implements Runnable {
   }
 
   #deliver(batch: readonly Emission[], keys: ReadonlySet<string>, attempt: number): void {
-    const alive = this.#withoutExpired(batch);
+    // Frozen: how many there are is needed afterwards, and retries deliver what is left of it.
+    const alive = Object.freeze(this.#withoutExpired(batch));
     if (alive.length === 0) return this.#release(keys);
     if (alive.length < batch.length) this.host.progressed(this);
     const { adapter, options, name } = this.destination;

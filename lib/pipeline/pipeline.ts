@@ -46,6 +46,8 @@ export class Pipeline implements ConsumerHost {
   readonly #settlers = new Settlers();
   readonly #leaving = new Set<Consumer>();
   #accepting = 0;
+  #catchingUp: (() => void) | undefined;
+  #drainBy: number | undefined;
   #retired: (destination: Destination) => void = () => {};
   #state: 'starting' | 'running' | 'draining' | 'closed' = 'starting';
 
@@ -168,14 +170,40 @@ export class Pipeline implements ConsumerHost {
   }
 
   /**
-   * Waits until nothing is pending, for up to `drainTimeoutMs`; closes when that is over. Can be called again for what has
-   * come meanwhile.
+   * Waits until what is pending now is delivered, while more may come: the servers of a closing application still answer.
+   * Gives up when `drainTimeoutMs` is over, and closes nothing: what is left is for {@link drain}.
+   */
+  async catchUp(): Promise<void> {
+    if (this.#state === 'starting' || this.#state === 'closed') return;
+    const timeoutMs = this.#timeToDrain();
+    const marks = this.consumers.map((consumer) => ({
+      consumer,
+      until: consumer.done + consumer.pending,
+    }));
+    const caughtUp = (): boolean => marks.every(({ consumer, until }) => consumer.done >= until);
+    if (caughtUp()) return;
+    for (const consumer of this.consumers) consumer.hurry();
+    await new Promise<void>((resolve) => {
+      const over = (): void => {
+        clearTimeout(timer);
+        this.#catchingUp = undefined;
+        resolve();
+      };
+      const timer = setTimeout(over, timeoutMs);
+      this.#catchingUp = () => {
+        if (caughtUp()) over();
+      };
+    });
+  }
+
+  /**
+   * Waits until nothing is pending, for what is left of `drainTimeoutMs`; closes when that is over. Can be called again for
+   * what has come meanwhile.
    */
   async drain(): Promise<void> {
     if (this.#state === 'starting' || this.#state === 'closed') return;
-    this.#state = 'draining';
     try {
-      await this.settled(this.#options.drainTimeoutMs);
+      await this.settled(this.#timeToDrain());
     } catch {
       this.close();
     }
@@ -233,7 +261,15 @@ export class Pipeline implements ConsumerHost {
     this.#leaving.delete(consumer);
   }
 
+  /** What is left of the time to drain, in milliseconds, since somebody first asked. */
+  #timeToDrain(): number {
+    this.#state = 'draining';
+    this.#drainBy ??= performance.now() + this.#options.drainTimeoutMs;
+    return Math.max(0, this.#drainBy - performance.now());
+  }
+
   #settle(): void {
+    this.#catchingUp?.();
     if (this.#settlers.waiting && this.#isIdle()) this.#settlers.release();
   }
 

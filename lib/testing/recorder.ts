@@ -2,6 +2,7 @@ import type { TestingModuleBuilder } from '@nestjs/testing';
 import { AdapterExplorer } from '../adapter.explorer.js';
 import { EMISSION_ADAPTER } from '../emission/adapter-binding.js';
 import type { EmissionClass } from '../emission/emission-type.decorator.js';
+import { ConfigurationError } from '../emission/emission.errors.js';
 import type { Emission } from '../emission/emission.js';
 import { Pattern, type SinglePattern } from '../emission/pattern.js';
 import { quote } from '../emission/quote.js';
@@ -151,8 +152,21 @@ export class EmissionRecorder {
  * const recorder = recordEmissions(builder);
  * const app = (await builder.compile()).createNestApplication();
  * ```
+ *
+ * Who injects an adapter by its class gets a stand-in that only has `deliver`.
+ *
+ * @throws ConfigurationError for a mode there is not
  */
-export function recordEmissions(builder: TestingModuleBuilder): EmissionRecorder {
+export function recordEmissions(
+  builder: TestingModuleBuilder,
+  options: { mode?: 'default' } = {},
+): EmissionRecorder {
+  const { mode = 'default' } = options;
+  if (mode !== 'default') {
+    throw new ConfigurationError(
+      `recordEmissions takes the mode 'default', but got ${quote(mode)}.`,
+    );
+  }
   const recorder = new EmissionRecorder();
   builder.overrideProvider(EMISSION_ADAPTER).useValue({ deliver: () => {} });
   builder.overrideProvider(AdapterExplorer).useFactory({

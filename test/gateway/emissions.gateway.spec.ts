@@ -180,6 +180,22 @@ describe('channels', () => {
   });
 });
 
+describe('a client that knew of nothing', () => {
+  it('is told that it missed something when there is something now', async () => {
+    await using app = await serveGateway();
+    using client = await connect(app.url, { tenant: 'a' });
+    expect(await client.ask('subscribe', { channel: '*', after: null })).toMatchObject({
+      offset: null,
+      recovered: true,
+    });
+    await app.emissions.run(() => app.emissions.emit('missed', {}, { orgId: 'a' }));
+    await client.until(1);
+    expect(await client.ask('subscribe', { channel: '*', after: null })).toMatchObject({
+      recovered: false,
+    });
+  });
+});
+
 describe('a connection', () => {
   it('is refused when authenticate throws, with the reason', async () => {
     await using app = await serveGateway();

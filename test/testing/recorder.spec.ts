@@ -144,4 +144,11 @@ describe('the recorder', () => {
     expect(recorder.expectEmitted('early').payload).toBe(1);
     await module.close();
   });
+
+  it('refuses a mode there is not, instead of ignoring it', () => {
+    const builder = Test.createTestingModule({ imports: [EmissionsModule.forRoot()] });
+    expect(() => recordEmissions(builder, { mode: 'loud' as 'default' })).toThrow(
+      /takes the mode 'default', but got 'loud'/,
+    );
+  });
 });

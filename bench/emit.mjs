@@ -1,0 +1,251 @@
+// What does it cost to say that something happened, from the call to the last handler that heard it?
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { Injectable } from '@nestjs/common';
+import { EventEmitter2, EventEmitterModule, OnEvent } from '@nestjs/event-emitter';
+import { CqrsModule, EventBus, EventsHandler } from '@nestjs/cqrs';
+import Emittery from 'emittery';
+import EventEmitter2Raw from 'eventemitter2';
+import mitt from 'mitt';
+import { Emissions, EmissionsModule, OnEmission } from '../dist/index.js';
+import { application, handlersClass, payload } from './harness/applications.mjs';
+
+const WARM_UP_MS = 400;
+const MEASURED_MS = 800;
+/** Work is done in groups with a turn of the event loop after each, as a server would. */
+const GROUP = 100;
+
+/** Nanoseconds per emission; `step` makes `per` emissions. */
+async function time(step, per, finish) {
+  const until = async (ms) => {
+    const started = performance.now();
+    let count = 0;
+    while (performance.now() - started < ms) {
+      for (let i = 0; i < GROUP; i++) await step();
+      count += GROUP * per;
+      await new Promise(setImmediate);
+    }
+    await finish();
+    return { count, ns: (performance.now() - started) * 1e6 };
+  };
+  const warm = await until(WARM_UP_MS);
+  const { count, ns } = await until(MEASURED_MS);
+  return { figure: ns / count, emitted: warm.count + count };
+}
+
+function check(handlers, count, emitted) {
+  if (handlers.calls !== count * emitted || handlers.sum !== 7 * count * emitted) {
+    throw new Error(`Expected ${count * emitted} calls, got ${handlers.calls} with a sum of ${handlers.sum}.`);
+  }
+}
+
+function ours({ handlers: count, isAsync = false, snapshot = 'deep', per = 3 }) {
+  return async () => {
+    const Handlers = handlersClass(count, isAsync, OnEmission('order.created'));
+    const app = await application({
+      imports: [EmissionsModule.forRoot({ snapshot, pipeline: { capacity: 100_000 } })],
+      providers: [Handlers],
+    });
+    const emissions = app.get(Emissions);
+    const order = payload(1);
+    const work = () => {
+      for (let i = 0; i < per; i++) emissions.emit('order.created', order);
+    };
+    const { figure, emitted } = await time(() => emissions.run(work), per, () => emissions.settled({ timeoutMs: 60_000 }));
+    check(app.get(Handlers), count, emitted);
+    return figure;
+  };
+}
+
+function eventEmitter({ handlers: count, isAsync = false, per = 3 }) {
+  return async () => {
+    const Handlers = handlersClass(count, isAsync, OnEvent('order.created'));
+    const app = await application({ imports: [EventEmitterModule.forRoot()], providers: [Handlers] });
+    const emitter = app.get(EventEmitter2);
+    const order = payload(1);
+    const step = () => {
+      for (let i = 0; i < per; i++) emitter.emit('order.created', order);
+    };
+    const { figure, emitted } = await time(step, per, async () => {});
+    check(app.get(Handlers), count, emitted);
+    return figure;
+  };
+}
+
+function cqrs({ handlers: count, isAsync = false, per = 3 }) {
+  return async () => {
+    class OrderCreated {
+      constructor(order) {
+        Object.assign(this, order);
+      }
+    }
+    const tally = { calls: 0, sum: 0 };
+    const providers = Array.from({ length: count }, () => {
+      class Handler {
+        handle(event) {
+          tally.calls++;
+          tally.sum += event.total;
+        }
+      }
+      if (isAsync) {
+        Handler.prototype.handle = async (event) => {
+          tally.calls++;
+          tally.sum += event.total;
+        };
+      }
+      Injectable()(Handler);
+      EventsHandler(OrderCreated)(Handler);
+      return Handler;
+    });
+    const app = await application({ imports: [CqrsModule.forRoot()], providers });
+    await app.init();
+    const bus = app.get(EventBus);
+    const order = payload(1);
+    const step = () => {
+      for (let i = 0; i < per; i++) bus.publish(new OrderCreated(order));
+    };
+    const { figure, emitted } = await time(step, per, () => new Promise(setImmediate));
+    check(tally, count, emitted);
+    return figure;
+  };
+}
+
+function bare(make) {
+  return async () => {
+    const tally = { calls: 0, sum: 0 };
+    const listener = (order) => {
+      tally.calls++;
+      tally.sum += order.total;
+    };
+    const emit = make(listener);
+    const order = payload(1);
+    const { figure, emitted } = await time(
+      () => {
+        for (let i = 0; i < 3; i++) emit(order);
+      },
+      3,
+      () => new Promise(setImmediate),
+    );
+    check(tally, 3, emitted);
+    return figure;
+  };
+}
+
+/**
+ * What cannot be saved: an asynchronous context and a promise for each unit of work, and for each emission the time, an
+ * identifier, a frozen envelope, and the calls of its handlers. No queue, no patterns, no isolation, no telemetry.
+ */
+function floor({ handlers: count, isAsync = false }) {
+  return async () => {
+    const Handlers = handlersClass(count, isAsync, () => {});
+    const instance = new Handlers();
+    const methods = times(count, (_, i) => (payload, emission) => instance[`on${i}`](payload, emission));
+    const storage = new AsyncLocalStorage();
+    const order = payload(1);
+    let made = 0;
+    const committed = [];
+    const emit = () => {
+      const id = `019a9f3e-7c00-7a2b-9d1e-${made++}`;
+      const name = 'order.created';
+      const occurredAt = performance.now();
+      storage.getStore().buffer.push(
+        Object.freeze({ id, name, payload: order, metadata: undefined, correlationId: id, depth: 0, occurredAt }),
+      );
+    };
+    const work = () => {
+      for (let i = 0; i < 3; i++) emit();
+    };
+    const deliver = () => {
+      for (const emission of committed) for (const method of methods) method(emission.payload, emission);
+      committed.length = 0;
+    };
+    const step = () => {
+      const unit = { buffer: [] };
+      storage.run(unit, work);
+      if (committed.length === 0) setImmediate(deliver);
+      committed.push(...unit.buffer);
+      return Promise.resolve();
+    };
+    const { figure, emitted } = await time(step, 3, () => new Promise(setImmediate));
+    check(instance, count, emitted);
+    return figure;
+  };
+}
+
+const times = (n, work) => Array.from({ length: n }, work);
+
+const contenders = {};
+for (const handlers of [1, 3, 10]) {
+  for (const isAsync of [false, true]) {
+    const of = `${handlers}×${isAsync ? 'async' : 'sync'}`;
+    contenders[`emissions ${of}`] = { run: ours({ handlers, isAsync }), label: 'default: payload copied and frozen' };
+    contenders[`emissions none ${of}`] = { run: ours({ handlers, isAsync, snapshot: 'none' }), label: "snapshot: 'none'" };
+    contenders[`event-emitter ${of}`] = { run: eventEmitter({ handlers, isAsync }), label: 'does less: no buffer, no queue' };
+    contenders[`floor ${of}`] = { run: floor({ handlers, isAsync }), label: 'what cannot be saved' };
+    contenders[`cqrs ${of}`] = { run: cqrs({ handlers, isAsync }), label: 'does less: no buffer, no queue' };
+  }
+}
+for (const per of [1, 100]) {
+  contenders[`emissions 3×sync, ${per} a buffer`] = { run: ours({ handlers: 3, per }) };
+  contenders[`event-emitter 3×sync, ${per} a time`] = { run: eventEmitter({ handlers: 3, per }), label: 'does less' };
+}
+const less = 'does much less: no Nest, no isolation';
+contenders['mitt 3×sync'] = {
+  label: less,
+  run: bare((listener) => {
+    const emitter = mitt();
+    times(3, () => emitter.on('order.created', (order) => listener(order)));
+    return (order) => emitter.emit('order.created', order);
+  }),
+};
+contenders['eventemitter2 3×sync'] = {
+  label: less,
+  run: bare((listener) => {
+    const emitter = new EventEmitter2Raw();
+    times(3, () => emitter.on('order.created', (order) => listener(order)));
+    return (order) => emitter.emit('order.created', order);
+  }),
+};
+contenders['emittery 3×async'] = {
+  label: less,
+  run: bare((listener) => {
+    const emitter = new Emittery();
+    times(3, () => emitter.on('order.created', ({ data }) => listener(data)));
+    return (order) => void emitter.emit('order.created', order);
+  }),
+};
+
+const cost = { 1: 2.0, 3: 1.0, 10: 0.5 };
+const targets = [1, 3, 10].flatMap((n) =>
+  ['sync', 'async'].map((kind) => ({
+    id: 'P1',
+    says: `cost against event-emitter, ${n} ${kind} handlers`,
+    of: `emissions none ${n}×${kind}`,
+    to: `event-emitter ${n}×${kind}`,
+    atMost: cost[n],
+  })),
+);
+targets.push(
+  ...[1, 3, 10].map((n) => ({
+    id: 'P1',
+    says: `nanoseconds the default snapshot adds, ${n} sync handlers`,
+    of: `emissions ${n}×sync`,
+    to: `emissions none ${n}×sync`,
+    difference: true,
+    atMost: 400,
+  })),
+  ...['sync', 'async'].map((kind) => ({
+    id: 'P2',
+    says: `cost against cqrs, 3 ${kind} handlers`,
+    of: `emissions none 3×${kind}`,
+    to: `cqrs 3×${kind}`,
+    atMost: 0.3,
+  })),
+);
+
+export default {
+  title: 'an emission of a 300-byte payload, buffered in threes, committed, heard by every handler',
+  unit: 'nanoseconds per emission, the smaller the better',
+  rounds: 5,
+  contenders,
+  targets,
+};

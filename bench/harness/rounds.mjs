@@ -1,0 +1,33 @@
+// Runs every contender of a question in a fresh process each round, one behind another, so that a machine whose speed drifts
+// treats all alike.
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const worker = join(import.meta.dirname, 'worker.mjs');
+
+/** The figures of each contender, one a round. */
+export async function measure(name, question, { rounds = question.rounds ?? 5, only } = {}) {
+  const contenders = Object.keys(question.contenders).filter((key) => only === undefined || key.includes(only));
+  const figures = Object.fromEntries(contenders.map((key) => [key, []]));
+  for (let round = 1; round <= Number(rounds); round++) {
+    for (const key of contenders) {
+      if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${name}: round ${round} of ${rounds}, ${key}`);
+      figures[key].push(await runOnce(name, key, question));
+    }
+  }
+  if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+  return figures;
+}
+
+async function runOnce(name, key, question) {
+  const { stdout } = await run(
+    process.execPath,
+    ['--expose-gc', '--disable-warning=ExperimentalWarning', ...(question.nodeOptions ?? []), worker, name, key],
+    { timeout: 120_000, maxBuffer: 1 << 24 },
+  );
+  const figure = Number(stdout.trim().split('\n').at(-1));
+  if (!Number.isFinite(figure)) throw new Error(`${name} ${key} gave no figure: ${stdout}`);
+  return figure;
+}
