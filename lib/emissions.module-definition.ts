@@ -20,7 +20,8 @@ export interface EmissionsModuleExtras {
   /** Modules whose exports the adapters inject. */
   imports?: NonNullable<ModuleMetadata['imports']>;
   /**
-   * `'global'` puts `EmissionsInterceptor` on every route, message and resolver; `'manual'` leaves that to you.
+   * `'global'` puts `EmissionsInterceptor` on every route and resolver, and, with Nest 12, on the messages of WebSocket gateways;
+   * hybrid microservices take it only with `inheritAppConfig`. `'manual'` leaves that to you.
    * @default 'manual'
    */
   interceptor?: 'manual' | 'global';
