@@ -78,41 +78,44 @@ export function gateResponse(response: ServerResponse, gate: ResponseGate): void
     );
   };
 
-  response.writeHead = (...args: unknown[]): ServerResponse => {
-    if (state !== 'held') return writeHead.apply(response, args);
-    head = checked(args as Head);
-    response.statusCode = head[0];
-    return response;
-  };
-  response.write = (...args: unknown[]): boolean => {
-    if (state === 'deciding') return false;
-    if (state === 'over') return write.apply(response, args);
-    left ??= lengthOf(response, head);
-    left -= sizeOf(args);
-    const previous = last;
-    last = left <= 0 ? withoutCallback(args) : undefined;
-    if (previous === undefined && last !== undefined) return true;
-    begin();
-    return write.apply(response, previous ?? args);
-  };
-  response.flushHeaders = (): void => {
-    begin();
-    if (state !== 'deciding') flushHeaders.call(response);
-  };
-  response.end = (...args: unknown[]): ServerResponse => {
-    if (state === 'deciding') return response;
-    if (state === 'over') return end.apply(response, args);
-    if (isGone(response)) gate.abandoned();
-    let decision: void | Promise<void>;
-    try {
-      decision = gate.decide(response.statusCode, last?.[0] ?? args[0]);
-    } catch (error) {
-      decision = Promise.reject(error as Error);
-    }
-    if (decision === undefined) return finish(args);
-    wait(decision, args);
-    return response;
-  };
+  // Assigned one by one, V8 keeps every response until the next major collection.
+  Object.assign(response, {
+    writeHead: (...args: unknown[]): ServerResponse => {
+      if (state !== 'held') return writeHead.apply(response, args);
+      head = checked(args as Head);
+      response.statusCode = head[0];
+      return response;
+    },
+    write: (...args: unknown[]): boolean => {
+      if (state === 'deciding') return false;
+      if (state === 'over') return write.apply(response, args);
+      left ??= lengthOf(response, head);
+      left -= sizeOf(args);
+      const previous = last;
+      last = left <= 0 ? withoutCallback(args) : undefined;
+      if (previous === undefined && last !== undefined) return true;
+      begin();
+      return write.apply(response, previous ?? args);
+    },
+    flushHeaders: (): void => {
+      begin();
+      if (state !== 'deciding') flushHeaders.call(response);
+    },
+    end: (...args: unknown[]): ServerResponse => {
+      if (state === 'deciding') return response;
+      if (state === 'over') return end.apply(response, args);
+      if (isGone(response)) gate.abandoned();
+      let decision: void | Promise<void>;
+      try {
+        decision = gate.decide(response.statusCode, last?.[0] ?? args[0]);
+      } catch (error) {
+        decision = Promise.reject(error as Error);
+      }
+      if (decision === undefined) return finish(args);
+      wait(decision, args);
+      return response;
+    },
+  });
   response.once('close', () => {
     if (state === 'held' || state === 'begun') gate.abandoned();
   });
