@@ -1,13 +1,10 @@
 import type { Emission } from '../emission/emission.js';
 import { hasListeners, signal } from '../telemetry/channels.js';
 import { BufferClosedError, BufferFullError, BufferNotStartedError } from './buffer.errors.js';
-import { EmissionList, type Owner } from './emission-list.js';
+import { EmissionList } from './emission-list.js';
 
 /** Where a buffer's emissions go when they are handed over; a promise holds the commit back. */
 export type Outlet = (emissions: readonly Emission[]) => void | Promise<void>;
-
-/** How a buffer is doing; the diagram at {@link EmissionBuffer} shows what follows what. */
-export type BufferState = 'open' | 'committing' | 'committed' | 'terminated';
 
 /**
  * What one unit of work has emitted, until it is committed or terminated.
@@ -25,13 +22,13 @@ export type BufferState = 'open' | 'committing' | 'committed' | 'terminated';
  * Hand-overs that have to wait go one behind another, so that a flush in progress is over, or back in the list, before what
  * was emitted after it leaves.
  */
-export class EmissionBuffer implements Owner {
+export class EmissionBuffer {
   readonly #outlet: Outlet;
   readonly #capacity: number;
   readonly #parent: EmissionBuffer | undefined;
   readonly #root: EmissionBuffer;
   readonly #list: EmissionList;
-  #state: BufferState = 'open';
+  #state: 'open' | 'committing' | 'committed' | 'terminated' = 'open';
   /** How many emissions in the list are its own, with those of savepoints that joined it. */
   #size = 0;
   /** The root's: the last hand-over that waits. */
@@ -47,7 +44,8 @@ export class EmissionBuffer implements Owner {
     if (parent === undefined) signal('emissions:buffer:started', () => ({ count: 1 }));
   }
 
-  get state(): BufferState {
+  /** Where it stands; the diagram above shows what follows what. */
+  get state(): 'open' | 'committing' | 'committed' | 'terminated' {
     return this.#state;
   }
 
@@ -71,6 +69,7 @@ export class EmissionBuffer implements Owner {
     return this.#list.of(this);
   }
 
+  /** How many emissions a commit would hand over now. */
   get size(): number {
     return this.#size;
   }
