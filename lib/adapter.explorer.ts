@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
-import { ADAPTER_BINDING } from './adapter.module.js';
 import {
   AdapterBinding,
   EMISSION_ADAPTER,
@@ -56,9 +55,8 @@ function bindingOf({ instance, metatype }: InstanceWrapper): AdapterBinding | un
 }
 
 function refuseRequestScoped(wrapper: InstanceWrapper): void {
-  if (wrapper.token !== ADAPTER_BINDING || wrapper.isDependencyTreeStatic()) return;
-  const adapter = wrapper.host?.providers.get(EMISSION_ADAPTER);
-  const type = Array.isArray(adapter?.inject) ? undefined : adapter?.metatype?.name;
+  if (wrapper.token !== EMISSION_ADAPTER || wrapper.isDependencyTreeStatic()) return;
+  const type = Array.isArray(wrapper.inject) ? undefined : wrapper.metatype?.name;
   throw new ConfigurationError(
     `The adapter ${type ?? 'that a factory makes'} is request-scoped, or injects something that is; but ` +
       `there is one for the whole application, and no request when it delivers. What it needs of the request goes into ` +

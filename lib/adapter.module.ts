@@ -21,13 +21,19 @@ import { ConfigurationError } from './emission/emission.errors.js';
 import { quote } from './emission/quote.js';
 import { Pipeline } from './pipeline/pipeline.js';
 
-/** Where a module of this kind keeps its adapter's binding. */
-export const ADAPTER_BINDING: symbol = Symbol('nestjs-emissions:adapter-binding');
+const ADAPTER_BINDING = Symbol('nestjs-emissions:adapter-binding');
 const ADAPTER_FAREWELL = Symbol('nestjs-emissions:adapter-farewell');
 const REGISTRATION_ID = Symbol('nestjs-emissions:registration-id');
 
+/** Holds one adapter and its options, so that each registration has its own and all stand under one token. */
+class AdapterHostModule {}
+
 /**
- * Holds one adapter, so that each registration has its own options and its own instance, and all stand under one token.
+ * Serves one adapter: binds it to its name and options, and keeps it open until it has got everything.
+ *
+ * The adapter stands in a module of its own, imported by this one. When an application closes, Nest goes from the root to
+ * the modules that are imported, one behind another; within a module, Nest 11 calls all at once and would close the adapter
+ * while {@link AdapterFarewell} still waits.
  *
  * An adapter given by its class can be injected by that class as well.
  */
@@ -58,8 +64,19 @@ export class AdapterModule {
     const serving = typeof registration === 'function' ? { useClass: registration } : registration;
     const { name, consumer = {} } = serving;
     const type = (serving as AnyProvider).useClass;
-    const providers: Provider[] = [
+    const hosted: Provider[] = [
       adapterProvider(serving),
+      // Nest may compare modules by what is in them, and take two registrations of one class for one.
+      { provide: REGISTRATION_ID, useValue: randomUUID() },
+    ];
+    if ('options' in serving) hosted.push({ provide: ADAPTER_OPTIONS, useValue: serving.options });
+    const host: DynamicModule = {
+      module: AdapterHostModule,
+      imports,
+      providers: hosted,
+      exports: [EMISSION_ADAPTER],
+    };
+    const providers: Provider[] = [
       {
         provide: ADAPTER_BINDING,
         useFactory: (adapter: EmissionAdapter) => new AdapterBinding(adapter, name, consumer),
@@ -67,18 +84,14 @@ export class AdapterModule {
       },
       {
         provide: ADAPTER_FAREWELL,
-        useFactory: (_binding: AdapterBinding, modules: ModuleRef) => new AdapterFarewell(modules),
-        inject: [ADAPTER_BINDING, ModuleRef],
+        useFactory: (modules: ModuleRef) => new AdapterFarewell(modules),
+        inject: [ModuleRef],
       },
-      // Nest may compare modules by what is in them, and take two registrations of one class for one.
-      { provide: REGISTRATION_ID, useValue: randomUUID() },
     ];
-    if ('options' in serving)
-      providers.push({ provide: ADAPTER_OPTIONS, useValue: serving.options });
     if (type !== undefined) providers.push({ provide: type, useExisting: EMISSION_ADAPTER });
     return {
       module: AdapterModule,
-      imports,
+      imports: [host],
       providers,
       exports: type === undefined ? [] : [type],
     };
@@ -90,7 +103,8 @@ type AnyProvider = Partial<ClassAdapter & FactoryAdapter & ExistingAdapter & Val
 
 /**
  * Sees to it that an adapter has got everything before it closes: what requests emit that are still running when the
- * application begins to close comes after the pipeline was drained. Nest calls it before the adapter, which it depends on.
+ * application begins to close comes after the pipeline was drained. Nest calls it before the adapter and what that injects,
+ * whose modules its own imports.
  */
 class AdapterFarewell implements OnApplicationShutdown {
   constructor(private readonly modules: ModuleRef) {}

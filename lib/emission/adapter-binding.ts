@@ -6,6 +6,9 @@ import type { ConsumerSettings } from './consumer.options.js';
  *
  * Any provider of the application that is an instance of this class, or whose class brings one along
  * ({@link BringsAdapter}), is found at start-up and served by the pipeline: that is how a gateway or a broker module brings its adapter along.
+ *
+ * It closes when Nest closes its module, which may be before the last requests have been delivered; one that must not is
+ * registered instead, `EmissionsModule.forFeature({ adapters: [{ useExisting: … }] })`.
  */
 export class AdapterBinding {
   constructor(
