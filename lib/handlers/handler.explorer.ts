@@ -66,17 +66,20 @@ export class HandlerExplorer {
 
   #hostOf(wrapper: InstanceWrapper, instance: object, method: string): HandlerHost {
     const host = wrapper.host!;
-    const describe = `${instance.constructor.name} (module ${host.name})`;
+    const said = {
+      describe: `${instance.constructor.name} (module ${host.name})`,
+      method: { of: instance.constructor, name: method },
+    };
     const bind = (owner: object): EmissionHandler<never> => {
       const target = owner as Record<string, EmissionHandler<never>>;
       return (payload, emission, context) => target[method]!(payload, emission, context);
     };
     if (wrapper.isDependencyTreeStatic() && !wrapper.isTransient) {
       const bound = bind(instance);
-      return { describe, resolve: () => bound };
+      return { ...said, resolve: () => bound };
     }
     return {
-      describe,
+      ...said,
       resolve: async (emission) => bind(await this.#build(wrapper, instance, host, emission)),
     };
   }

@@ -25,6 +25,8 @@ export type EmissionHandler<T = unknown> = (
 export interface HandlerHost {
   /** For people: the class and its module, or the place that subscribed. */
   readonly describe: string;
+  /** The class and its method; absent when a function was subscribed. */
+  readonly method?: { readonly of: Function; readonly name: string };
   /** The function to call; a promise for hosts that are built for each call (request-scoped ones). */
   resolve(emission: Emission): EmissionHandler<never> | Promise<EmissionHandler<never>>;
 }
