@@ -16,6 +16,7 @@ import { quote } from '../emission/quote.js';
 import { signal } from '../telemetry/channels.js';
 import { checkChannel, isChannelRoom, roomOf } from './channel.js';
 import { ChannelHeads } from './channel-heads.js';
+import { ChannelTurns } from './channel-turns.js';
 import { GatewayAdapter, type GatewayPort } from './gateway.adapter.js';
 import { ChannelDeniedError, ChannelError, ConnectionRefusedError } from './gateway.errors.js';
 import { gatewayOptions, type GatewayIdentity, type GatewayOptions } from './gateway.options.js';
@@ -36,6 +37,8 @@ export type ChannelAnswer =
     }
   | { ok: false; error: { code: string; message: string } };
 
+const GONE = 'the connection is gone.';
+
 /** The tenant of an application without tenants; no emission can carry it. */
 const ANONYMOUS: GatewayIdentity = { tenant: '' };
 
@@ -46,7 +49,8 @@ const ANONYMOUS: GatewayIdentity = { tenant: '' };
  * own, override `authenticate` and `authorize`, and list the subclass among your providers.
  *
  * A client sends `subscribe` `{ channel, after? }` and `unsubscribe` `{ channel }`, both acknowledged, and receives `emissions`,
- * an array in order, each with its `offset`. It never names a tenant: that is fixed when the connection is authenticated.
+ * an array in order, each with its `offset`. It never names a tenant: that is fixed when the connection is authenticated. What
+ * it asks about one channel is done in the order it asks, however long `authorize` takes.
  */
 export abstract class EmissionsGateway<I extends GatewayIdentity = GatewayIdentity>
   implements OnModuleInit, OnGatewayInit, OnGatewayConnection, GatewayPort, BringsAdapter
@@ -62,6 +66,7 @@ export abstract class EmissionsGateway<I extends GatewayIdentity = GatewayIdenti
   /** @internal */
   readonly heads: ChannelHeads = new ChannelHeads();
   readonly #identities = new WeakMap<Socket, I>();
+  readonly #turns = new ChannelTurns();
   #options: GatewayOptions<I> | undefined;
 
   /** What the pipeline finds and serves. */
@@ -199,9 +204,17 @@ export abstract class EmissionsGateway<I extends GatewayIdentity = GatewayIdenti
   async #join(socket: Socket, identity: I, channel: string): Promise<void> {
     const room = roomOf(identity.tenant, channel);
     if (socket.rooms.has(room)) return;
+    // It may have left while it waited for its turn, and that is nobody's business to decide on any more.
+    if (!socket.connected) throw new ChannelDeniedError(channel, GONE);
+    const { authorizeTimeoutMs } = this.options;
     let allowed: boolean;
     try {
-      allowed = (await this.authorize(identity, channel)) === true;
+      const answer = await inTime(
+        async () => this.authorize(identity, channel),
+        authorizeTimeoutMs,
+        () => new Error(`authorization took longer than ${authorizeTimeoutMs} ms.`),
+      );
+      allowed = answer === true;
     } catch (error) {
       throw new ChannelDeniedError(channel, reasonOf(error), { cause: error });
     }
@@ -214,7 +227,7 @@ export abstract class EmissionsGateway<I extends GatewayIdentity = GatewayIdenti
       );
     }
     // It may have left while it was authorized; a room that a gone socket joins would never be cleared.
-    if (!socket.connected) throw new ChannelDeniedError(channel, 'the connection is gone.');
+    if (!socket.connected) throw new ChannelDeniedError(channel, GONE);
     await socket.join(room);
   }
 
@@ -227,7 +240,11 @@ export abstract class EmissionsGateway<I extends GatewayIdentity = GatewayIdenti
     try {
       if (identity === undefined) throw new ChannelError('The connection is not authenticated.');
       const { channel, after } = readMessage(message);
-      return await act(identity, channel, after);
+      const atOnce = 2 * this.options.maxChannels;
+      if (this.#turns.waiting(socket) >= atOnce) {
+        throw new ChannelDeniedError(channel, `${atOnce} requests wait for an answer already.`);
+      }
+      return await this.#turns.take(socket, channel, () => act(identity, channel, after));
     } catch (error) {
       signal('emissions:gateway:denied', () => ({
         socket: socket.id,

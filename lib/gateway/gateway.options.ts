@@ -36,6 +36,11 @@ export interface GatewayOptions<I extends GatewayIdentity = GatewayIdentity> {
   /** Tells whether a socket may follow a channel of its tenant. `false` and a throw refuse it. Default: it may. */
   authorize?: (identity: I, channel: string) => boolean | Promise<boolean>;
   /**
+   * How long `authorize` may take, in milliseconds; what takes longer is refused.
+   * @default 10000
+   */
+  authorizeTimeoutMs: number;
+  /**
    * For applications without tenants: anyone may connect and follows what has no tenant; what has one goes to nobody.
    * @default false
    */
@@ -47,7 +52,7 @@ export interface GatewayOptions<I extends GatewayIdentity = GatewayIdentity> {
    */
   serialize: (emission: Emission) => unknown;
   /**
-   * How many channels one socket may follow.
+   * How many channels one socket may follow; twice as many of its requests may wait for an answer at once.
    * @default 100
    */
   maxChannels: number;
@@ -76,6 +81,7 @@ export const gatewayOptions: OptionSet<GatewayOptions> = defineOptions<GatewayOp
   authenticate: callback(),
   authenticateTimeoutMs: milliseconds({ min: 1, default: 10_000 }),
   authorize: callback(),
+  authorizeTimeoutMs: milliseconds({ min: 1, default: 10_000 }),
   anonymous: flag(false),
   serialize: callback(toWire),
   maxChannels: integer({ min: 1, default: 100 }),

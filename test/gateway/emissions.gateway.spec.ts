@@ -1,9 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import { WsException } from '@nestjs/websockets';
-import { EmissionsGateway } from 'nestjs-emissions/gateway';
+import { EmissionsGateway, type GatewayOptions } from 'nestjs-emissions/gateway';
 import { authenticate, serveGateway } from '../support/gateway.js';
 import { listen } from '../support/signals.js';
 import { connect } from '../support/sockets.js';
+import { rounds, until } from '../support/until.js';
 
 describe('channels', () => {
   it('carry everything, a topic, or one name of the tenant', async () => {
@@ -333,6 +334,119 @@ describe('authorize', () => {
     await new Promise(setImmediate);
     expect(log.all).toHaveLength(1);
     expect(server!.adapter.rooms.size).toBe(0);
+  });
+});
+
+describe('what a client asks about one channel', () => {
+  /** A gateway whose authorization of `topic/slow` takes until the test decides, each time. */
+  async function slowly(options: Partial<GatewayOptions> = {}) {
+    const decisions: ((allowed: boolean) => void)[] = [];
+    const app = await serveGateway({
+      authenticate,
+      authorize: (_, channel) =>
+        channel !== 'topic/slow' || new Promise((resolve) => decisions.push(resolve)),
+      ...options,
+    });
+    const { server } = app.app.get(EmissionsGateway);
+    return {
+      connect: () => connect(app.url, { tenant: 'a' }),
+      decisions,
+      decide: async (allowed: boolean) => {
+        await until(() => decisions.length > 0);
+        decisions.shift()!(allowed);
+      },
+      /** How many channels are followed, by anybody. */
+      get followed() {
+        return [...server!.adapter.rooms.keys()].filter((room) => room.startsWith('emissions:'))
+          .length;
+      },
+      socket: () => [...server!.sockets.values()][0]!,
+      [Symbol.asyncDispose]: () => app.close(),
+    };
+  }
+  const slow = { channel: 'topic/slow' };
+
+  it.each([
+    ['subscribe, unsubscribe', 1, 0],
+    ['subscribe, unsubscribe, subscribe', 2, 1],
+    ['subscribe, subscribe, unsubscribe', 1, 0],
+    ['subscribe, unsubscribe, unsubscribe, subscribe', 2, 1],
+  ])('is done in the order it is asked: %s', async (asked, decisions, followed) => {
+    await using at = await slowly();
+    using client = await at.connect();
+    const messages = asked.split(', ');
+    const answered: string[] = [];
+    const answers = messages.map(async (message) => {
+      expect(await client.ask(message, slow)).toMatchObject({ ok: true });
+      answered.push(message);
+    });
+    // Another channel is not held up.
+    expect(await client.ask('subscribe', { channel: '*' })).toMatchObject({ ok: true });
+    expect([at.followed, answered]).toEqual([1, []]);
+    for (let n = 0; n < decisions; n++) {
+      // oxlint-disable-next-line no-await-in-loop
+      await at.decide(true);
+    }
+    await Promise.all(answers);
+
+    expect(answered).toEqual(messages);
+    expect(at.followed - 1).toBe(followed);
+    expect(at.decisions).toEqual([]);
+  });
+
+  it('is no longer decided on when it has disconnected in between', async () => {
+    await using at = await slowly();
+    using log = listen('emissions:gateway:denied', 'emissions:gateway:subscribed');
+    const client = await at.connect();
+    for (const message of ['subscribe', 'unsubscribe', 'subscribe'])
+      client.socket.emit(message, slow);
+    await until(() => at.decisions.length > 0);
+    const gone = new Promise((resolve) => at.socket().once('disconnect', resolve));
+    client.socket.close();
+    await gone;
+    await at.decide(true);
+    await until(() => log.all.length === 2);
+
+    expect(log.of('emissions:gateway:denied').map(({ error }) => String(error))).toEqual([
+      expect.stringContaining('the connection is gone'),
+      expect.stringContaining('the connection is gone'),
+    ]);
+    expect([at.decisions.length, at.followed]).toEqual([0, 0]);
+  });
+
+  it('is refused when authorize takes too long, which holds nothing up any longer', async () => {
+    await using at = await slowly({ authorizeTimeoutMs: 20 });
+    using client = await at.connect();
+    const [first, second] = await Promise.all([
+      client.ask('subscribe', slow),
+      client.ask('unsubscribe', slow),
+    ]);
+
+    expect(first).toMatchObject({
+      ok: false,
+      error: { message: expect.stringContaining('authorization took longer than 20 ms') },
+    });
+    expect(second).toMatchObject({ ok: true });
+    await at.decide(true);
+    await rounds();
+    expect(at.followed).toBe(0);
+  });
+
+  it('is refused when too much of it waits already, until that is answered', async () => {
+    await using at = await slowly({ maxChannels: 1 });
+    using client = await at.connect();
+    const waiting = ['subscribe', 'unsubscribe'].map((message) => client.ask(message, slow));
+    expect(await client.ask('unsubscribe', slow)).toMatchObject({
+      ok: false,
+      error: {
+        code: 'EMISSIONS_CHANNEL_DENIED',
+        message: expect.stringContaining('2 requests wait for an answer already'),
+      },
+    });
+    await at.decide(true);
+    await Promise.all(waiting);
+
+    expect(await client.ask('subscribe', { channel: '*' })).toMatchObject({ ok: true });
   });
 });
 
