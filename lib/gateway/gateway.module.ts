@@ -12,13 +12,16 @@ import type { GatewayAddress, GatewayOptions } from './gateway.options.js';
 type Options = Partial<GatewayOptions<any>>;
 type Host = ConfigurableModuleHost<Options, 'forRoot', 'createGatewayOptions', GatewayAddress>;
 
+/** Where socket.io listens unless it is told otherwise. */
+const SOCKET_IO = '/socket.io';
+
 const host: Host = new ConfigurableModuleBuilder<Options>({
   optionsInjectionToken: GATEWAY_OPTIONS,
 })
   .setClassMethodName('forRoot')
   .setFactoryMethodName('createGatewayOptions')
   .setExtras<GatewayAddress>(
-    { namespace: '/', path: '/socket.io', cors: undefined },
+    { namespace: '/', path: SOCKET_IO, cors: undefined },
     (definition, address) => withGateway(definition, address),
   )
   .build();
@@ -47,7 +50,8 @@ function withGateway(
   class ConfiguredGateway extends EmissionsGateway {}
   WebSocketGateway({
     namespace: namespace ?? '/',
-    path: path ?? '/socket.io',
+    // Nest shares one server among gateways whose paths are written alike, and others write nothing for this one.
+    ...(path !== undefined && path !== SOCKET_IO && { path }),
     ...(cors !== undefined && { cors }),
   })(ConfiguredGateway);
   return {

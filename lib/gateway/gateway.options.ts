@@ -63,7 +63,8 @@ export interface GatewayOptions<I extends GatewayIdentity = GatewayIdentity> {
 /** Where the gateway listens; part of the class, so it cannot come from an asynchronous factory. */
 export interface GatewayAddress {
   /**
-   * The socket.io namespace.
+   * The socket.io namespace. `authenticate` admits to all of it: also to other gateways of the application that listen there,
+   * so that a socket it refuses reaches none of them. Give it one of its own beside those.
    * @default '/'
    */
   namespace?: string;
@@ -72,7 +73,10 @@ export interface GatewayAddress {
    * @default '/socket.io'
    */
   path?: string;
-  /** Who may connect from where, as in socket.io; default: the same origin. */
+  /**
+   * Who may connect from where, as in socket.io; default: the same origin. Gateways of one path share a server, and the
+   * first one's rules.
+   */
   cors?: GatewayMetadata['cors'];
 }
 

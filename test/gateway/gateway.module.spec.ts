@@ -6,7 +6,7 @@ import {
   type ExecutionContext,
   type Type,
 } from '@nestjs/common';
-import { WebSocketGateway } from '@nestjs/websockets';
+import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import type { Socket } from 'socket.io';
 import { ConfigurationError, EmissionsModule } from 'nestjs-emissions';
 import {
@@ -73,6 +73,41 @@ describe('the gateway module', () => {
     await client.ask('subscribe', { channel: '*' });
     await app.emissions.run(() => app.emissions.emit('x', 1, { orgId: 'a' }));
     expect(await client.until(1)).toHaveLength(1);
+  });
+
+  describe('beside another gateway of the application, on /', () => {
+    @WebSocketGateway()
+    class Chat {
+      @SubscribeMessage('say')
+      say(): string {
+        return 'said';
+      }
+    }
+    const beside = (namespace: string) =>
+      serve({
+        imports: [
+          EmissionsModule.forRoot(TENANTS),
+          EmissionsGatewayModule.forRoot({ namespace, authenticate }),
+        ],
+        providers: [Chat],
+      });
+
+    it('admits to both when it is on / too: to its whole namespace', async () => {
+      await using app = await beside('/');
+      await expect(connect(app.url)).rejects.toThrow(/no token/);
+      using client = await connect(app.url, { tenant: 'a' });
+      expect(await client.ask('say')).toBe('said');
+      expect(await client.ask('subscribe', { channel: '*' })).toMatchObject({ ok: true });
+    });
+
+    it('leaves that alone with a namespace of its own', async () => {
+      await using app = await beside('/emissions');
+      using stranger = await connect(app.url);
+      expect(await stranger.ask('say')).toBe('said');
+      await expect(connect(`${app.url}/emissions`)).rejects.toThrow(/no token/);
+      using client = await connect(`${app.url}/emissions`, { tenant: 'a' });
+      expect(await client.ask('subscribe', { channel: '*' })).toMatchObject({ ok: true });
+    });
   });
 
   it('is not needed for a subclass with its own address, guards and rules', async () => {
