@@ -6,8 +6,9 @@ import { quote } from './quote.js';
 import { sealed, snapshot } from './snapshot.js';
 
 /**
- * A CloudEvent 1.0 (JSON format). What an emission knows beyond the standard attributes travels in extension attributes,
- * whose names the specification limits to lower-case letters and digits.
+ * A CloudEvent 1.0 (JSON format). What an emission knows beyond the standard attributes travels in extension attributes; the
+ * specification limits their names to lower-case letters and digits, and their values to strings, booleans and 32-bit
+ * integers, so that fractions and objects are written as strings.
  */
 export interface CloudEvent {
   specversion: '1.0';
@@ -25,13 +26,16 @@ export interface CloudEvent {
   correlationid: string;
   causationid?: string;
   depth: number;
-  /** Epoch milliseconds with fractions; `time` has them cut to microseconds. */
-  occurredat: number;
-  initializedat?: number;
-  ttlms?: number;
-  /** The emission's own `source`, when it has one; `source` must always be there. */
+  /** Epoch milliseconds with fractions, as a decimal; `time` has them cut to microseconds. */
+  occurredat: string;
+  /** Epoch milliseconds, as a decimal. */
+  initializedat?: string;
+  /** Milliseconds, as a decimal. */
+  ttlms?: string;
+  /** The emission's own `source`, when it has one; `source` must always be there, and be a URI reference. */
   emissionsource?: string;
-  metadata: Record<string, unknown>;
+  /** An object as JSON; absent when it is empty. */
+  metadata?: string;
 }
 
 const DEFAULT_SOURCE = '/nestjs-emissions';
@@ -45,35 +49,36 @@ export function toCloudEvent(emission: Emission): CloudEvent {
   return {
     specversion: '1.0',
     id: emission.id,
-    source: emission.source ?? DEFAULT_SOURCE,
+    source: emission.source === undefined ? DEFAULT_SOURCE : uriReference(emission.source),
     type: emission.name,
     time: timestamp(emission.occurredAt),
     datacontenttype: 'application/json',
     ...defined('subject', emission.key),
     data: toJsonValue(emission.payload),
-    ...defined('traceparent', typeof traceparent === 'string' ? traceparent : undefined),
+    ...defined('traceparent', isText(traceparent) ? traceparent : undefined),
     ...defined('tenant', emission.tenant),
     ...defined('topic', emission.topic),
     correlationid: emission.correlationId,
     ...defined('causationid', emission.causationId),
     depth: emission.depth,
-    occurredat: emission.occurredAt,
-    ...defined('initializedat', emission.initializedAt),
-    ...defined('ttlms', emission.ttlMs),
+    occurredat: String(emission.occurredAt),
+    ...defined('initializedat', decimal(emission.initializedAt)),
+    ...defined('ttlms', decimal(emission.ttlMs)),
     ...defined('emissionsource', emission.source),
-    metadata: toJsonValue(emission.metadata) as Record<string, unknown>,
+    ...defined('metadata', jsonOf(emission.metadata)),
   };
 }
 
 /**
- * Maps a CloudEvent back to an emission; one that `toCloudEvent` made comes back equal. One from elsewhere needs `id`,
- * `type` and a `specversion` of 1.x; its `source` is kept, `data_base64` becomes bytes, what it lacks is filled in.
+ * Maps a CloudEvent back to an emission; one that `toCloudEvent` made comes back equal, also when a transport made strings
+ * of its numbers. One from elsewhere needs `id`, `type` and a `specversion` of 1.x; its `source` is kept, `data_base64` becomes
+ * bytes, what it lacks is filled in; `metadata` may be an object as well as JSON.
  *
  * @throws InvalidEmissionError naming the attribute that is missing or malformed
  * @throws PayloadError when `data` or `metadata` hold something that cannot be copied
  */
 export function fromCloudEvent(event: unknown): Emission {
-  if (typeof event !== 'object' || event === null || Array.isArray(event)) {
+  if (!isRecord(event)) {
     throw new InvalidEmissionError(`A CloudEvent is an object, but got ${quote(event)}.`);
   }
   const given = event as Given;
@@ -101,6 +106,27 @@ export function fromCloudEvent(event: unknown): Emission {
   });
 }
 
+/** What the specification asks of `source`: the text itself when it is one, else with what is not allowed encoded. */
+function uriReference(source: string): string {
+  return URI_REFERENCE.test(source) ? source : encodeURIComponent(source.toWellFormed());
+}
+
+function decimal(value: number | undefined): string | undefined {
+  return value === undefined ? undefined : String(value);
+}
+
+/** As JSON without control characters, which strings of attributes may not have; nothing when it is empty. */
+function jsonOf(metadata: Readonly<Record<string, unknown>>): string | undefined {
+  const json = JSON.stringify(toJsonValue(metadata));
+  return json === '{}'
+    ? undefined
+    : json.replaceAll(CONTROL, (char) => `\\u00${char.charCodeAt(0).toString(16)}`);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
+}
+
 /** RFC 3339 with microseconds. */
 function timestamp(time: number): string {
   const micros = Math.floor((time % 1) * 1_000);
@@ -109,6 +135,17 @@ function timestamp(time: number): string {
 
 type Given = Readonly<Partial<Record<keyof CloudEvent | 'data_base64', unknown>>>;
 
+const characters = (more = ''): string => String.raw`(?:[\w.~!$&'()*+,;=@/${more}-]|%[\da-f]{2})*`;
+const ADDRESS = String.raw`[a-z][a-z\d+.-]*:(?://[\w.-]+(?::\d+)?(?=[/?#]|$))?(?!//)${characters(':')}`;
+const PATH = `(?!//)${characters()}`;
+/** An address (`https://shop.example:8080/eu`), a URN or a path, as RFC 3986 writes them. */
+const URI_REFERENCE = new RegExp(
+  String.raw`^(?:${ADDRESS}|${PATH})(?:\?${characters(':?')})?(?:#${characters(':?')})?$`,
+  'i',
+);
+/** JSON escapes those below the space by itself. */
+const CONTROL = /[\u007F-\u009F]/g;
+const DECIMAL = /^\d+(?:\.\d+)?(?:e[+-]?\d+)?$/;
 const TIMESTAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.(\d+))?(?:Z|[+-]\d\d:\d\d)$/i;
 const EPOCH_MS = 'epoch milliseconds';
 const LATEST = 8_640_000_000_000_000;
@@ -145,15 +182,29 @@ function payloadOf(given: Given): unknown {
 }
 
 function metadataOf(given: Given): Readonly<Record<string, unknown>> {
-  const metadata = read(given, 'metadata');
-  if (metadata !== undefined && (typeof metadata !== 'object' || Array.isArray(metadata))) {
-    throw malformed('metadata', 'an object', metadata);
+  const written = read(given, 'metadata');
+  const metadata = typeof written === 'string' ? parsed(written) : written;
+  if (metadata !== undefined && !isRecord(metadata)) {
+    throw malformed('metadata', 'an object, or one as JSON', written);
   }
   const traceparent = optional(given, 'traceparent');
   const copied = snapshot(metadata ?? {}, 'metadata') as Readonly<Record<string, unknown>>;
   return traceparent === undefined || copied['traceparent'] === traceparent
     ? copied
     : snapshot({ ...copied, traceparent }, 'metadata');
+}
+
+/** What JSON says; `null` when it is none. */
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return null;
+  }
+}
+
+function isRecord(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function required(given: Given, attribute: 'id' | 'type'): string {
@@ -164,7 +215,7 @@ function required(given: Given, attribute: 'id' | 'type'): string {
 
 function optional(given: Given, attribute: keyof Given): string | undefined {
   const value = read(given, attribute);
-  if (value === undefined || (typeof value === 'string' && value !== '')) return value;
+  if (value === undefined || isText(value)) return value;
   throw malformed(attribute, 'a non-empty string', value);
 }
 
@@ -174,10 +225,11 @@ function amount(
   accepts: (value: unknown) => boolean,
   takes: string,
 ): number | undefined {
-  const value = read(given, attribute);
-  if (value === undefined) return value;
+  const written = read(given, attribute);
+  if (written === undefined) return written;
+  const value = typeof written === 'string' && DECIMAL.test(written) ? Number(written) : written;
   if (typeof value === 'number' && value >= 0 && accepts(value)) return value;
-  throw malformed(attribute, takes, value);
+  throw malformed(attribute, takes, written);
 }
 
 /** For an attribute, `null` stands for what is not there, as in JSON. */

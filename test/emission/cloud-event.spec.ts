@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { CloudEvent as SdkEvent, HTTP } from 'cloudevents';
 import * as fc from 'fast-check';
 import { fromCloudEvent, toCloudEvent, TopicRouter, type Emission } from 'nestjs-emissions';
 import { EmissionFactory } from '../../lib/emission/emission.factory.js';
@@ -59,9 +60,10 @@ describe('A CloudEvent', () => {
       correlationid: full.correlationId,
       causationid: full.causationId,
       depth: 1,
-      occurredat: full.occurredAt,
-      initializedat: 1_700_000_000_000.125,
-      ttlms: 1_500.5,
+      occurredat: String(full.occurredAt),
+      initializedat: '1700000000000.125',
+      ttlms: '1500.5',
+      metadata: JSON.stringify(full.metadata),
     });
     for (const attribute of Object.keys(event)) expect(attribute).toMatch(/^[a-z0-9]{1,20}$/);
   });
@@ -77,8 +79,7 @@ describe('A CloudEvent', () => {
       datacontenttype: 'application/json',
       correlationid: event.id,
       depth: 0,
-      occurredat: expect.any(Number),
-      metadata: {},
+      occurredat: expect.stringMatching(/^\d+(\.\d+)?$/),
     });
   });
 
@@ -99,15 +100,68 @@ describe('A CloudEvent', () => {
     const event = toCloudEvent(factory.create('a', payload, { m: new Map() }, undefined, {}));
     expect(overTheWire(event)).toMatchObject({
       data: { n: '1', m: [['a', [1]]], b: 'YQ==', d: '1970-01-01T00:00:00.000Z' },
-      metadata: { m: [] },
+      metadata: '{"m":[]}',
     });
   });
 
-  it('takes a traceparent only from a text', () => {
-    const odd = factory.create('a', 0, { traceparent: 7 }, undefined, {});
+  it.each([7, ''])('takes a traceparent only from a text, not from %j', (traceparent) => {
+    const odd = factory.create('a', 0, { traceparent }, undefined, {});
     expect(toCloudEvent(odd)).not.toHaveProperty('traceparent');
     expect(fromCloudEvent(toCloudEvent(odd))).toEqual(odd);
   });
+
+  it.each([
+    '/shop',
+    'shop/eu@1',
+    'https://shop.example:8080/eu?a=b:c#d',
+    'urn:uuid:0af76519',
+    'a%20b',
+  ])('has %j for its source, a URI reference, as it is', (source) => {
+    const event = toCloudEvent(factory.create('a', 0, undefined, { source }, {}));
+    expect(event.source).toBe(source);
+    expect(new SdkEvent(event as never, true).validate()).toBe(true);
+  });
+
+  it.each([
+    ['der Laden', 'der%20Laden'],
+    ['1:2', '1%3A2'],
+    ['//a:b', '%2F%2Fa%3Ab'],
+    ['100 %', '100%20%25'],
+    ['\uD800', '%EF%BF%BD'],
+  ])('has %j for its source, which is none, encoded', (source, encoded) => {
+    const emission = factory.create('a', 0, undefined, { source }, {});
+    expect(toCloudEvent(emission)).toMatchObject({ source: encoded, emissionsource: source });
+    expect(fromCloudEvent(toCloudEvent(emission))).toEqual(emission);
+  });
+
+  it('has no control characters in its metadata', () => {
+    const emission = factory.create('a', 0, { a: '\u0001\u007F\u009F' }, undefined, {});
+    expect(toCloudEvent(emission).metadata).toBe('{"a":"\\u0001\\u007f\\u009f"}');
+    expect(fromCloudEvent(toCloudEvent(emission))).toEqual(emission);
+  });
+});
+
+describe('With the SDK of CloudEvents', () => {
+  it('the event of any emission is valid, and comes back equal', () => {
+    fc.assert(
+      fc.property(emissions, (emission) => {
+        const event = new SdkEvent(toCloudEvent(emission) as never, true);
+        expect(event.validate()).toBe(true);
+        expect(fromCloudEvent(event)).toEqual(emission);
+        expect(fromCloudEvent(overTheWire(event))).toEqual(emission);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it.each(['structured', 'binary'] as const)(
+    'an emission with everything it can have comes back equal from a %s HTTP message',
+    (mode) => {
+      const { headers, body } = HTTP[mode](new SdkEvent(toCloudEvent(full) as never, true));
+      const received = HTTP.toEvent({ headers, body });
+      expect(fromCloudEvent(received)).toEqual(full);
+    },
+  );
 });
 
 describe('An emission', () => {
@@ -164,6 +218,28 @@ describe('A CloudEvent from elsewhere', () => {
       metadata: { traceparent: '00-a-b-01' },
     });
     expect(emission.occurredAt).toBeCloseTo(1_700_000_000_123.456, 2);
+  });
+
+  it('may have its amounts as numbers and its metadata as an object, as well as strings', () => {
+    const amounts = { depth: 2, occurredat: 1_700_000_000_000.5, initializedat: 0.25, ttlms: 1e-7 };
+    const metadata = { user: { id: 7 } };
+    const texts = {
+      depth: '2',
+      occurredat: '1700000000000.5',
+      initializedat: '0.25',
+      ttlms: '1e-7',
+    };
+    const expected = {
+      depth: 2,
+      occurredAt: 1_700_000_000_000.5,
+      initializedAt: 0.25,
+      ttlMs: 1e-7,
+      metadata,
+    };
+    expect(fromCloudEvent({ ...foreign, ...amounts, metadata })).toMatchObject(expected);
+    expect(
+      fromCloudEvent({ ...foreign, ...texts, metadata: JSON.stringify(metadata) }),
+    ).toMatchObject(expected);
   });
 
   it('takes null for what is not there, but for data', () => {
