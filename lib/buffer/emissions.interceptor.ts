@@ -86,6 +86,7 @@ export class EmissionsInterceptor implements NestInterceptor {
       buffers: this.buffers,
       shouldCommit: this.options.http.shouldCommit,
       stamp: this.#stamp(context),
+      asked: call.asked,
     });
     return operation.run(this.buffers, next);
   }

@@ -3,6 +3,7 @@ import type { CallHandler, ExecutionContext } from '@nestjs/common';
 import { tap, type Observable } from 'rxjs';
 import type { BufferContext } from './buffer.context.js';
 import { describeFailure } from './commit-failure.js';
+import { answersTo, type GraphqlAsked } from './graphql-batch.js';
 import { HttpOutcome } from './http-outcome.js';
 import type { UnitContext } from './unit-of-work.js';
 import { within } from './within.js';
@@ -15,6 +16,7 @@ export interface GraphqlCall {
   readonly context: object | undefined;
   /** The response the operation is answered with, where the context leads to it (Apollo: `res`, Mercurius: `reply`). */
   readonly response: ServerResponse | undefined;
+  readonly asked: GraphqlAsked;
 }
 
 /** Reads a GraphQL resolver's call, without needing a GraphQL library. */
@@ -27,23 +29,41 @@ export function graphqlCallOf(execution: ExecutionContext): GraphqlCall {
   ];
   const response = context?.res ?? context?.reply ?? context?.req?.res;
   const raw = response?.raw ?? response;
+  const operation = info?.operation;
+  const body: unknown = (context?.req ?? response?.request)?.body;
   return {
-    operation: info?.operation?.operation,
+    asked: {
+      query: operation?.loc?.source?.body,
+      name: operation?.name?.value,
+      variables: info?.variableValues ?? {},
+      batch: Array.isArray(body) ? body : undefined,
+    },
+    operation: operation?.operation,
     context: typeof context === 'object' && context !== null ? context : undefined,
     response: typeof raw?.writeHead === 'function' ? raw : undefined,
   };
 }
 
-type ResponseLike = ServerResponse & { raw?: ServerResponse };
+type ResponseLike = ServerResponse & { raw?: ServerResponse; request?: RequestLike };
+
+interface RequestLike {
+  res?: ResponseLike;
+  body?: unknown;
+}
 
 interface ContextLike {
   res?: ResponseLike;
   reply?: ResponseLike;
-  req?: { res?: ResponseLike };
+  req?: RequestLike;
 }
 
 interface InfoLike {
-  operation?: { operation?: string };
+  operation?: {
+    operation?: string;
+    name?: { value?: string };
+    loc?: { source?: { body?: string } };
+  };
+  variableValues?: Readonly<Record<string, unknown>>;
 }
 
 /** What begins an operation. */
@@ -51,6 +71,8 @@ export interface GraphqlOperationOptions {
   buffers: BufferContext;
   shouldCommit: (status: number) => boolean;
   stamp: (() => UnitContext | undefined) | undefined;
+  /** What it asks: of the answers to a batch, its own decides. */
+  asked: GraphqlAsked;
 }
 
 /**
@@ -61,12 +83,13 @@ export class GraphqlOperation {
   readonly #outcome: HttpOutcome;
   #failed = false;
 
-  constructor(response: ServerResponse, { buffers, shouldCommit, stamp }: GraphqlOperationOptions) {
+  constructor(response: ServerResponse, options: GraphqlOperationOptions) {
+    const { buffers, shouldCommit, stamp, asked } = options;
     this.#outcome = new HttpOutcome(buffers, response, {
       buffered: true,
       shouldCommit,
       stamp,
-      failedBy: (body) => this.#failed || hasErrors(body),
+      failedBy: (body) => this.#failed || hasErrors(body, asked),
       failed: (error) => answer(response, error),
     });
   }
@@ -97,13 +120,17 @@ export class GraphqlOperations {
   }
 }
 
-/** Whether a GraphQL answer has errors; those of a streamed answer are the resolvers' only. */
-function hasErrors(body: unknown): boolean {
+/** Whether the answer to an operation has errors; those of a streamed answer are the resolvers' only. */
+function hasErrors(body: unknown, asked: GraphqlAsked): boolean {
   const text = typeof body === 'string' ? body : Buffer.isBuffer(body) ? body.toString() : '';
   if (!text.includes('"errors"')) return false;
   try {
-    const { errors } = JSON.parse(text) as { errors?: unknown };
-    return Array.isArray(errors) && errors.length > 0;
+    const answer: unknown = JSON.parse(text);
+    const answers = Array.isArray(answer) ? answersTo(asked, answer) : [answer];
+    return answers.some((each) => {
+      const { errors } = Object(each) as { errors?: unknown };
+      return Array.isArray(errors) && errors.length > 0;
+    });
   } catch {
     return false;
   }

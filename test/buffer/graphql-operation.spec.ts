@@ -4,6 +4,7 @@ import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
 import {
   Args,
   Field,
+  ID,
   GraphQLModule,
   Mutation,
   ObjectType,
@@ -24,6 +25,8 @@ class Order {
   @Field(() => String)
   note!: string;
 }
+
+let odd = (): boolean => false;
 
 class Closed implements CanActivate {
   canActivate(): boolean {
@@ -69,6 +72,22 @@ class Orders {
   nothing() {
     this.emissions.emit('nothing');
     return null;
+  }
+
+  @Mutation(() => Order)
+  async put(@Args('name', { type: () => ID }) name: string) {
+    return this.place(name);
+  }
+
+  @Mutation(() => Boolean)
+  missing(@Args('really') really: boolean) {
+    return really ? null : true;
+  }
+
+  @Mutation(() => Boolean)
+  sometimes() {
+    this.emissions.emit('sometimes');
+    return odd() ? null : true;
   }
 
   @Mutation(() => String)
@@ -202,6 +221,72 @@ describe.each(['interceptor', 'both'] as const)('a GraphQL operation (with %s)',
       0, 1, 0,
     ]);
     expect((await at.names()).toSorted()).toEqual(['a', 'd']);
+  });
+
+  describe('in a batch, with an error that no resolver threw', () => {
+    const misfit = 'mutation { place(name: "b") { name } nothing }';
+    const PLACE = 'mutation P($name: String!) { place(name: $name) { name } }';
+    const PUT = `mutation Put($name: ID!, $missing: Boolean = false) {
+      put(name: $name) { name }
+      missing(really: $missing)
+    }`;
+    const run = async (batch: unknown[]) => {
+      const { text } = await at.post('/graphql', batch);
+      const counts = (JSON.parse(text) as Result[]).map(({ errors }) => errors?.length ?? 0);
+      return [counts, (await at.names()).toSorted()];
+    };
+
+    it('is discarded, and the others are not', async () => {
+      const batch = [
+        { query: 'mutation { place(name: "a") { name } }' },
+        { query: misfit },
+        { query: 'mutation { unknown }' },
+        { query: 'mutation { place(name: "d") { name } }' },
+      ];
+      expect(await run(batch)).toEqual([
+        [0, 1, 1, 0],
+        ['a', 'd'],
+      ]);
+    });
+
+    it('is told from others of the same text by its variables', async () => {
+      const put = (variables: object) => ({ query: PUT, variables });
+      const batch = [
+        put({ name: 'a' }),
+        put({ name: 'b', missing: true }),
+        put({ name: 3, missing: false, unused: 1 }),
+        put({}),
+      ];
+      expect(await run(batch)).toEqual([
+        [0, 1, 0, 1],
+        ['3', 'a'],
+      ]);
+    });
+
+    it('is told from others of one document by its name', async () => {
+      const query = `${PLACE} mutation Q($name: String!) { place(name: $name) { name } nothing }`;
+      const named = (operationName: string) => ({
+        query,
+        operationName,
+        variables: { name: operationName },
+      });
+      expect(await run([named('P'), named('Q')])).toEqual([[0, 1], ['P']]);
+    });
+
+    it('is discarded together with one that asks just the same', async () => {
+      let times = 0;
+      odd = () => times++ % 2 === 1;
+      const same = { query: 'mutation { sometimes }' };
+      const [counts, delivered] = await run([
+        same,
+        same,
+        { query: 'mutation { place(name: "a") { name } }' },
+      ]);
+      expect([(counts as number[]).toSorted((a, b) => a - b), delivered]).toEqual([
+        [0, 0, 1],
+        ['a'],
+      ]);
+    });
   });
 
   it('leaves no buffer behind', () => {
