@@ -2,6 +2,7 @@ import { Module, type DynamicModule, type Provider } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { AdapterExplorer } from './adapter.explorer.js';
 import { BufferContext } from './buffer/buffer.context.js';
+import { BufferedExplorer } from './buffer/buffered.explorer.js';
 import { EmissionsInterceptor } from './buffer/emissions.interceptor.js';
 import { EmissionsMiddleware } from './buffer/emissions.middleware.js';
 import { GraphqlOperations } from './buffer/graphql-operation.js';
@@ -123,6 +124,7 @@ const providers: Provider[] = [
   GraphqlOperations,
   EmissionsInterceptor,
   EmissionsMiddleware,
+  BufferedExplorer,
   HandlerExplorer,
   AdapterExplorer,
   Emissions,

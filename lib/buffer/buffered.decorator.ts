@@ -1,14 +1,12 @@
 import 'reflect-metadata';
-import { Inject } from '@nestjs/common';
 import { PATH_METADATA } from '@nestjs/common/constants.js';
-import { BufferContext } from './buffer.context.js';
+import type { BufferContext } from './buffer.context.js';
 import { bufferedOptions, type BufferedOptions } from './buffer.options.js';
+import { buffersOf, expectBuffers } from './buffered.hosts.js';
 
 const BUFFERED = Symbol('nestjs-emissions:buffered');
-/** Where a host of a decorated method finds the buffers of its application; Nest puts them there. */
-const BUFFERS = Symbol('nestjs-emissions:buffers');
 
-type Method = (this: Record<symbol, BufferContext | undefined>, ...args: unknown[]) => unknown;
+type Method = (this: object, ...args: unknown[]) => unknown;
 type Descriptor = TypedPropertyDescriptor<(...args: any[]) => any>;
 
 /**
@@ -18,6 +16,10 @@ type Descriptor = TypedPropertyDescriptor<(...args: any[]) => any>;
  * Within an active buffer it is a savepoint of that. On a route it gives the request a buffer even when its method is
  * skipped (`GET`), which ends by the response's status, and `shouldCommit` overrides the module's for this route; on a
  * route without interceptor or middleware, it works as on any method.
+ *
+ * It works on instances that Nest builds, and, from when the application is initialized, on those that a factory (not a
+ * request-scoped one) or a value provides. Others, as those made by hand in a unit test, belong to no application: their
+ * methods are just called. An instance that several applications provide works for the one whose unit of work calls it.
  *
  * @throws ConfigurationError for an unknown or wrong option
  */
@@ -89,7 +91,7 @@ function wrap(
   const method = descriptor.value as Method;
   const wrapped: Method = function (...args) {
     const work = (): unknown => method.apply(this, args);
-    const buffers = this[BUFFERS];
+    const buffers = buffersOf(this, method.name);
     // A host made by hand, in a unit test, belongs to no application.
     return buffers === undefined
       ? work()
@@ -101,6 +103,6 @@ function wrap(
     Reflect.defineMetadata(key, Reflect.getMetadata(key, method), wrapped);
   }
   Reflect.defineMetadata(BUFFERED, metadata, wrapped);
-  Inject(BufferContext)(target, BUFFERS);
+  expectBuffers(target);
   descriptor.value = wrapped;
 }
