@@ -49,9 +49,7 @@ export class Subscriptions {
   /** @throws ConfigurationError, PatternError or DuplicateHandlerError when the handler cannot be put to work */
   add(id: string, pattern: EmissionPattern, options: HandlerOptions, host: HandlerHost): Handler {
     const resolved = resolveHandlerOptions(options, this.defaults, `The handler ${id}`);
-    const handler = new Handler(id, pattern, resolved, host, (...call) =>
-      this.invoker.invoke(...call),
-    );
+    const handler = new Handler(id, pattern, resolved, host, this.invoker);
     this.registry.add(handler);
     // Critical handlers run inside the commit: they have no queue.
     if (!resolved.critical) this.pipeline.add(handler);

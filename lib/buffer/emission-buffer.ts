@@ -113,13 +113,7 @@ export class EmissionBuffer {
    */
   flush(): number | Promise<number> {
     if (!this.isOpen) throw new BufferNotStartedError('flush()');
-    return this.#inTurn(() => {
-      const taken = this.#take();
-      return this.#handOver(taken, 'emissions:buffer:flushed', (error) => {
-        this.#putBack(taken);
-        throw error;
-      });
-    });
+    return this.#inTurn('emissions:buffer:flushed');
   }
 
   /**
@@ -131,14 +125,7 @@ export class EmissionBuffer {
     if (this.#state !== 'open') throw new BufferNotStartedError('commit()');
     if (this.#parent !== undefined) return this.#join(this.#parent);
     this.#state = 'committing';
-    return this.#inTurn(() => {
-      const taken = this.#take();
-      return this.#handOver(taken, 'emissions:buffer:committed', (error) => {
-        this.#state = 'terminated';
-        this.#discarded(taken.length, error);
-        throw error;
-      });
-    });
+    return this.#inTurn('emissions:buffer:committed');
   }
 
   /** Discards what it holds and closes; returns how many that were. Harmless when it is closed. */
@@ -189,10 +176,11 @@ export class EmissionBuffer {
     }));
   }
 
-  /** Does it now or, while a hand-over of the same unit of work waits, when that is over. */
-  #inTurn(handOver: () => number | Promise<number>): number | Promise<number> {
+  /** Hands over now or, while a hand-over of the same unit of work waits, when that is over. */
+  #inTurn(channel: HandOverChannel): number | Promise<number> {
     const root = this.#root;
-    const result = root.#handingOver?.then(handOver, handOver) ?? handOver();
+    const handOver = (): number | Promise<number> => this.#handOver(channel);
+    const result = root.#handingOver?.then(handOver, handOver) ?? this.#handOver(channel);
     if (typeof result === 'number') return result;
     root.#handingOver = result;
     const over = (): void => {
@@ -202,29 +190,43 @@ export class EmissionBuffer {
     return result;
   }
 
-  #handOver(
-    taken: readonly Emission[],
-    channel: 'emissions:buffer:committed' | 'emissions:buffer:flushed',
-    refused: (error: unknown) => never,
-  ): number | Promise<number> {
+  #handOver(channel: HandOverChannel): number | Promise<number> {
     const started = hasListeners(channel) ? performance.now() : Infinity;
-    const done = (): number => {
-      if (channel === 'emissions:buffer:committed') this.#state = 'committed';
-      signal(channel, () => ({
-        count: taken.length,
-        durationMs: Math.max(0, performance.now() - started),
-      }));
-      return taken.length;
-    };
-    if (taken.length === 0) return done();
+    const taken = this.#take();
+    if (taken.length === 0) return this.#handedOver(channel, 0, started);
     try {
       const waiting = this.#outlet(taken);
-      return waiting === undefined ? done() : waiting.then(done, refused);
+      if (waiting === undefined) return this.#handedOver(channel, taken.length, started);
+      return waiting.then(
+        () => this.#handedOver(channel, taken.length, started),
+        (error: unknown) => this.#refused(channel, taken, error),
+      );
     } catch (error) {
-      return refused(error);
+      return this.#refused(channel, taken, error);
     }
   }
+
+  #handedOver(channel: HandOverChannel, count: number, started: number): number {
+    if (channel === 'emissions:buffer:committed') this.#state = 'committed';
+    if (hasListeners(channel)) {
+      const durationMs = Math.max(0, performance.now() - started);
+      signal(channel, () => ({ count, durationMs }));
+    }
+    return count;
+  }
+
+  /** What a flush could not hand over stays; a commit that is refused discards it. */
+  #refused(channel: HandOverChannel, taken: readonly Emission[], error: unknown): never {
+    if (channel === 'emissions:buffer:flushed') this.#putBack(taken);
+    else {
+      this.#state = 'terminated';
+      this.#discarded(taken.length, error);
+    }
+    throw error;
+  }
 }
+
+type HandOverChannel = 'emissions:buffer:committed' | 'emissions:buffer:flushed';
 
 function dropped(late: readonly Emission[]): void {
   const [first] = late;

@@ -1,5 +1,6 @@
-import type { EmissionAdapter } from './adapter.js';
+import type { DeliveryContext, EmissionAdapter } from './adapter.js';
 import type { ConsumerOptions } from './consumer.options.js';
+import type { Emission } from './emission.js';
 
 /** What the pipeline serves with a consumer of its own: an adapter or a handler, with the names it takes. */
 export interface Destination {
@@ -7,6 +8,11 @@ export interface Destination {
   /** Unique among its kind. */
   readonly name: string;
   readonly adapter: EmissionAdapter;
+  /**
+   * The same as the adapter's `deliver` for a destination that takes one emission at a time and sees to it itself that each call
+   * has an async context of its own. Called in its place where there is one.
+   */
+  handle?(emission: Emission, context: DeliveryContext): void | Promise<void>;
   readonly options: ConsumerOptions;
   /** 0 (first) to 9: who is served first when several wait. */
   readonly priority: number;

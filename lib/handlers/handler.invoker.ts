@@ -1,6 +1,6 @@
 import type { DeliveryContext } from '../emission/adapter.js';
 import type { Emission } from '../emission/emission.js';
-import { signal } from '../telemetry/channels.js';
+import { callsAreHeard, signal } from '../telemetry/channels.js';
 import type { EmissionHandler, Handler, HandlerContext } from './handler.js';
 import { IGNORED } from './ignored.js';
 
@@ -13,15 +13,22 @@ export type Outlet = (emissions: readonly Emission[]) => void | Promise<void>;
  */
 export interface InvocationScope {
   /**
-   * Runs `work`, then commits what it emitted when `keep(result)`, else discards it, as when it throws. Resolves with the
-   * result once the commit has. Stays synchronous when all of it is.
+   * Calls a handler, then commits what it emitted when the call `keeps` it, else discards it, as when it throws; then tells
+   * the call that it is `over`, and resolves. Stays synchronous when all of it is. With an outlet of its own the call is part
+   * of a commit, and stays in the async context of whoever commits; else it runs outside of any.
    */
-  run<T>(
-    cause: Emission,
-    work: () => T | Promise<T>,
-    keep: (result: T) => boolean,
-    outlet?: Outlet,
-  ): T | Promise<T>;
+  call(invocation: Invocation, outlet?: Outlet): void | Promise<void>;
+}
+
+/** One call of a handler, for whoever gives it its unit of work. */
+export interface Invocation {
+  /** What it handles. */
+  readonly emission: Emission;
+  readonly method: EmissionHandler<never>;
+  readonly context: HandlerContext;
+  /** Whether what the handler emitted counts. */
+  keeps(result: unknown): boolean;
+  over(result: unknown): void;
 }
 
 /** A call as whoever makes it knows it; what that does not say, it does not know. */
@@ -51,46 +58,48 @@ export class HandlerInvoker {
     outlet?: Outlet,
   ): void | Promise<void> {
     const method = handler.host.resolve(emission);
-    const result =
-      method instanceof Promise
-        ? method.then((resolved) => this.#call(resolved, handler, emission, call, outlet))
-        : this.#call(method, handler, emission, call, outlet);
-    if (result instanceof Promise) {
-      return result.then((value) => report(value, handler, emission, call));
-    }
-    report(result, handler, emission, call);
-  }
-
-  #call(
-    method: EmissionHandler<never>,
-    handler: Handler,
-    emission: Emission,
-    call: HandlerCall,
-    outlet: Outlet | undefined,
-  ): unknown {
-    const work = (): unknown =>
-      method(
-        emission.payload as never,
-        emission as never,
-        new InvocationContext(call, handler.name),
-      );
-    const keep = (result: unknown): boolean => result !== IGNORED && call.aborted !== true;
-    return this.#scope.run(emission, work, keep, outlet);
+    if (!(method instanceof Promise))
+      return this.#scope.call(new MethodCall(method, handler, emission, call), outlet);
+    return method.then((resolved) =>
+      this.#scope.call(new MethodCall(resolved, handler, emission, call), outlet),
+    );
   }
 }
 
-function report(result: unknown, handler: Handler, emission: Emission, call: HandlerCall): void {
-  if (call.aborted === true) return;
-  signal(result === IGNORED ? 'emissions:handler:ignored' : 'emissions:handler:succeeded', () => ({
-    handler: handler.name,
-    emission: emission.name,
-    durationMs: call.durationMs ?? 0,
-    attempt: call.attempt,
-  }));
+class MethodCall implements Invocation {
+  readonly context: HandlerContext;
+
+  constructor(
+    readonly method: EmissionHandler<never>,
+    readonly handler: Handler,
+    readonly emission: Emission,
+    readonly call: HandlerCall,
+  ) {
+    this.context = new CallContext(call, handler.name);
+  }
+
+  /** Unless it ignored the emission, or the call was given up. */
+  keeps(result: unknown): boolean {
+    return result !== IGNORED && this.call.aborted !== true;
+  }
+
+  over(result: unknown): void {
+    const { handler, emission, call } = this;
+    if (!callsAreHeard('handler') || call.aborted === true) return;
+    signal(
+      result === IGNORED ? 'emissions:handler:ignored' : 'emissions:handler:succeeded',
+      () => ({
+        handler: handler.name,
+        emission: emission.name,
+        durationMs: call.durationMs ?? 0,
+        attempt: call.attempt,
+      }),
+    );
+  }
 }
 
 /** What a handler sees of the call it runs in. */
-class InvocationContext implements HandlerContext {
+class CallContext implements HandlerContext {
   readonly #call: HandlerCall;
 
   constructor(

@@ -31,10 +31,16 @@ export interface HandlerHost {
   resolve(emission: Emission): EmissionHandler<never> | Promise<EmissionHandler<never>>;
 }
 
+/** Who calls a handler, in an async context of its own. */
+export interface Invoker {
+  invoke(handler: Handler, emission: Emission, call: DeliveryContext): void | Promise<void>;
+}
+
 /** One handler: what it takes, where it lives, how it is served. To the pipeline it is a destination like any other. */
 export class Handler implements Destination {
   readonly kind = 'handler';
   readonly adapter: EmissionAdapter;
+  readonly #invoker: Invoker;
   #pattern: Pattern;
 
   /** @throws PatternError when the pattern is none */
@@ -43,16 +49,21 @@ export class Handler implements Destination {
     pattern: EmissionPattern,
     readonly options: ResolvedHandlerOptions,
     readonly host: HandlerHost,
-    invoke: (handler: Handler, emission: Emission, call: DeliveryContext) => void | Promise<void>,
+    invoker: Invoker,
   ) {
+    this.#invoker = invoker;
     this.#pattern = new Pattern(pattern);
     const { interested } = options;
     this.adapter = {
-      deliver: ([emission], call) => invoke(this, emission!, call),
+      deliver: ([emission], call) => this.handle(emission!, call),
       ...(interested && {
         interested: (emission: Emission) => interested(emission as Emission<never>),
       }),
     };
+  }
+
+  handle(emission: Emission, call: DeliveryContext): void | Promise<void> {
+    return this.#invoker.invoke(this, emission, call);
   }
 
   get priority(): number {

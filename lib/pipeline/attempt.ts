@@ -1,17 +1,32 @@
 import type { DeliveryContext } from '../emission/adapter.js';
+import type { Emission } from '../emission/emission.js';
+import { NO_KEYS } from './backlog.js';
 import { DeliveryTimeoutError, PipelineClosedError, ShutdownError } from './pipeline.errors.js';
 
 /** One call of an adapter. The abort controller is made when somebody asks for its signal: most never do. */
 export class Attempt implements DeliveryContext {
-  readonly #started = performance.now();
+  readonly #started: number;
   #controller: AbortController | undefined;
   #reason: unknown;
   #timer: NodeJS.Timeout | undefined;
 
+  /** Where {@link Running} keeps it; -1: nowhere. */
+  at = -1;
+
+  /**
+   * @param batch what it delivers
+   * @param keys what is busy meanwhile
+   * @param timed whether somebody will ask how long it took: the clock costs as much as all else here
+   */
   constructor(
     readonly consumer: string,
     readonly attempt: number,
-  ) {}
+    public batch: readonly Emission[],
+    public keys: ReadonlySet<string>,
+    timed: boolean,
+  ) {
+    this.#started = timed ? performance.now() : Number.NaN;
+  }
 
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
@@ -21,9 +36,9 @@ export class Attempt implements DeliveryContext {
     return this.#controller.signal;
   }
 
-  /** How long ago it began, in milliseconds. */
+  /** How long ago it began, in milliseconds; 0 when it is not timed. */
   get durationMs(): number {
-    return performance.now() - this.#started;
+    return performance.now() - this.#started || 0;
   }
 
   /** Whether it was given up before it settled; says so without making a signal. */
@@ -48,6 +63,34 @@ export class Attempt implements DeliveryContext {
   }
 }
 
+/** The attempts that are under way; each knows its place, so that none has to be looked for. */
+export class Running {
+  readonly all: Attempt[] = [];
+
+  add(attempt: Attempt): void {
+    attempt.at = this.all.push(attempt) - 1;
+  }
+
+  /** @returns whether it was one of them */
+  delete(attempt: Attempt): boolean {
+    if (attempt.at < 0) return false;
+    const last = this.all.pop()!;
+    if (last !== attempt) {
+      this.all[attempt.at] = last;
+      last.at = attempt.at;
+    }
+    attempt.at = -1;
+    return true;
+  }
+
+  /** Forgets them all, and returns them. */
+  clear(): readonly Attempt[] {
+    const all = this.all.splice(0);
+    for (const attempt of all) attempt.at = -1;
+    return all;
+  }
+}
+
 /** Calls made once, outside any queue, each with a time limit of its own; shutdown gives up those that are left. */
 export class LimitedCalls {
   readonly #running = new Map<Attempt, (error: Error) => void>();
@@ -62,7 +105,7 @@ export class LimitedCalls {
     timeoutMs: number,
     work: (call: DeliveryContext) => void | Promise<void>,
   ): Promise<void> {
-    const call = new Attempt(name, 1);
+    const call = new Attempt(name, 1, [], NO_KEYS, true);
     try {
       await Promise.race([
         work(call),

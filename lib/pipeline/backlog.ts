@@ -9,7 +9,8 @@ export interface Batch {
   readonly keys: ReadonlySet<string>;
 }
 
-const NO_KEYS: ReadonlySet<string> = new Set();
+/** Of what has none, and of a consumer whose calls never run side by side. */
+export const NO_KEYS: ReadonlySet<string> = new Set();
 
 /** What waits to be delivered by one consumer: queued, or, where several calls run at once, parked behind a busy key. */
 export class Backlog {
@@ -60,6 +61,19 @@ export class Backlog {
       }
     }
     return { emissions, keys };
+  }
+
+  /** Whether an emission of this key would have to wait for another one's call. */
+  isBusy(key: string): boolean {
+    return this.#lanes?.isBusy(key) === true;
+  }
+
+  /** An emission that was never queued is being delivered: its key, which was free, is busy. */
+  occupy(emission: Emission): ReadonlySet<string> {
+    const { key } = emission;
+    if (key === undefined || this.#lanes === undefined) return NO_KEYS;
+    this.#lanes.admit(emission as Emission & { key: string });
+    return new Set([key]);
   }
 
   /** The batch that these keys were busy with is over. */

@@ -2,7 +2,12 @@ import { Logger } from '@nestjs/common';
 import type { Destination } from '../emission/destination.js';
 import type { Emission } from '../emission/emission.js';
 import { quote } from '../emission/quote.js';
-import { signal, type AdapterFailed, type EmissionDropped } from '../telemetry/channels.js';
+import {
+  callsAreHeard,
+  signal,
+  type AdapterFailed,
+  type EmissionDropped,
+} from '../telemetry/channels.js';
 
 /** How long a call has taken, and which it was. */
 export interface Timed {
@@ -20,6 +25,11 @@ export class ConsumerReport {
 
   constructor(destination: Destination) {
     this.#destination = destination;
+  }
+
+  /** Whether anybody hears how long calls take. */
+  get isHeard(): boolean {
+    return callsAreHeard(this.#destination.kind);
   }
 
   /** Handlers report their own success: only they know whether an emission was handled or ignored. */

@@ -1,15 +1,10 @@
-import { AsyncResource } from 'node:async_hooks';
 import type { Clock } from '../emission/clock.js';
 import type { Destination } from '../emission/destination.js';
-import { PartialDeliveryError } from '../emission/emission.errors.js';
-import { isExpired, type Emission } from '../emission/emission.js';
+import type { Emission } from '../emission/emission.js';
 import { isInterested } from '../emission/interest.js';
-import { signal } from '../telemetry/channels.js';
-import { Attempt } from './attempt.js';
-import { Backlog } from './backlog.js';
-import { backoff } from './backoff.js';
+import { Backlog, NO_KEYS } from './backlog.js';
+import { Calls, type Caller } from './calls.js';
 import { ASKED, ConsumerReport } from './consumer.report.js';
-import { DeliveryTimeoutError, ShutdownError } from './pipeline.errors.js';
 import type { Runnable } from './turns.js';
 
 /** How many calls that return at once are made before others get their turn. */
@@ -21,6 +16,8 @@ export interface ConsumerHost {
   /** Somebody waits for everything to settle, or the application is closing: batches are not to wait to fill up. */
   readonly hurried: boolean;
   schedule(consumer: Consumer): void;
+  /** Whether a consumer that has room for a call again may use it without waiting for its turn. */
+  readonly mayGoOn: boolean;
   /** Starts a timer in the context of no request. */
   outside<T>(arm: () => T): T;
   /** There is room again, or nothing left to do. */
@@ -33,26 +30,29 @@ export interface ConsumerHost {
  * Serves one adapter or handler: its own queue, pace, order and retries, so that it delays nobody and nobody delays it.
  *
  * ```
- *            push                turn                 settled
- *   (offer) ──────▶ queued ───────────────▶ in a call ────────▶ gone
- *                     │  ▲                    │    ▲
- *        key is busy  │  │ key is free        │    │ after a pause
- *                     ▼  │                    ▼    │
- *                    parked                 waiting to be retried ──▶ given up
+ *           accept               receive (an idle handler)
+ *   (offer) ──────┬──▶ arriving ──────────────────────────────▶ in a call ──▶ gone
+ *                 │       │ queue                turn             ▲
+ *                 └───────┴───────▶ queued ───────────────────────┘
+ *                                    │  ▲
+ *                       key is busy  │  │ key is free
+ *                                    ▼  │
+ *                                   parked
  * ```
  *
- * `pending` counts all of these but the last two ends; it never exceeds `capacity`, save for what was kept while the
- * application started.
+ * `pending` counts all of these but the last; it never exceeds `capacity`, save for what was kept while the application
+ * started.
  */
-export class Consumer implements Runnable {
+export class Consumer implements Runnable, Caller {
   readonly #backlog: Backlog;
-  readonly #running = new Map<Attempt, readonly Emission[]>();
-  readonly #retries = new Map<NodeJS.Timeout, readonly Emission[]>();
+  readonly #calls: Calls;
   readonly #report: ConsumerReport;
+  /** Whether there is nothing to collect before a call: one emission is a full batch. */
+  readonly #singly: boolean;
   #offered = 0;
-  #inCalls = 0;
-  #calls = 0;
+  #reserved = 0;
   #scheduled = false;
+  #atWork = false;
   #overdue = false;
   #waitTimer: NodeJS.Timeout | undefined;
   #closed = false;
@@ -63,8 +63,11 @@ export class Consumer implements Runnable {
     readonly destination: Destination,
     readonly host: ConsumerHost,
   ) {
-    this.#backlog = new Backlog(destination.options.concurrency);
+    const { concurrency, batchSize, maxWaitMs } = destination.options;
+    this.#backlog = new Backlog(concurrency);
     this.#report = new ConsumerReport(destination);
+    this.#calls = new Calls(destination, this, this.#report);
+    this.#singly = destination.handle !== undefined && batchSize === 1 && maxWaitMs === 0;
   }
 
   get name(): string {
@@ -75,9 +78,13 @@ export class Consumer implements Runnable {
     return this.destination.priority;
   }
 
-  /** Queued, parked, in a call or waiting to be retried. */
+  get clock(): Clock {
+    return this.host.clock;
+  }
+
+  /** About to arrive, queued, parked, in a call or waiting to be retried. */
   get pending(): number {
-    return this.#backlog.length + this.#inCalls;
+    return this.#reserved + this.#backlog.length + this.#calls.emissions;
   }
 
   /** How many it is done with, of all it ever got: delivered, given up or shed. */
@@ -116,6 +123,40 @@ export class Consumer implements Runnable {
   }
 
   /**
+   * Takes an emission there is room for: queues it, or keeps room for it until it arrives, when it may be handled without being
+   * queued. Returns whether it is to arrive.
+   */
+  accept(emission: Emission): boolean {
+    this.#offered++;
+    if (this.#singly) {
+      this.#reserved++;
+      return true;
+    }
+    this.#backlog.push(emission);
+    this.#wake();
+    return false;
+  }
+
+  /** An emission it keeps room for arrives: it is handled at once when nothing stands before it. */
+  receive(emission: Emission): void {
+    if (!this.#singly || this.#closed) return;
+    if (!this.#isFreeFor(emission)) return this.queue(emission);
+    this.#reserved--;
+    this.#calls.handle(emission);
+    // While it was called, it may have been removed, or been given what it had no call free for.
+    if (this.#idle !== undefined && this.pending === 0) this.#idle();
+    if (this.#backlog.length > 0) this.#wake();
+  }
+
+  /** Queues an emission it keeps room for. */
+  queue(emission: Emission): void {
+    if (!this.#singly || this.#closed) return;
+    this.#reserved--;
+    this.#backlog.push(emission);
+    this.#wake();
+  }
+
+  /**
    * Queues emissions. A shedding `overflow` policy sheds what does not fit; with the others, {@link HandOver} sees to it that
    * they fit.
    */
@@ -145,17 +186,7 @@ export class Consumer implements Runnable {
   /** Delivers what is there, as far as `concurrency` allows. Called by {@link Turns}. */
   turn(): void {
     this.#scheduled = false;
-    const { concurrency, batchSize } = this.destination.options;
-    for (let calls = 0; this.#due() && this.#calls < concurrency; calls++) {
-      if (calls === CALLS_PER_TURN) return this.#wake();
-      clearTimeout(this.#waitTimer);
-      this.#waitTimer = undefined;
-      this.#overdue = false;
-      const { emissions, keys } = this.#backlog.take(batchSize);
-      this.#calls++;
-      this.#inCalls += emissions.length;
-      this.#deliver(emissions, keys, 1);
-    }
+    this.#work();
   }
 
   /** Looks again whether something is due: the host is in a hurry now. */
@@ -169,32 +200,73 @@ export class Consumer implements Runnable {
    */
   close(reason: 'removed' | 'shutdown', abort: boolean): number {
     this.#closed = true;
-    const first = this.#first(abort);
-    let left = this.#backlog.length;
+    const first = (abort ? this.#calls.peek() : undefined) ?? this.#backlog.peek();
+    let left = this.#reserved + this.#backlog.length;
+    this.#reserved = 0;
     this.#backlog.clear();
     clearTimeout(this.#waitTimer);
     if (abort) {
-      left += this.#inCalls;
-      this.#inCalls = 0;
-      for (const timer of this.#retries.keys()) clearTimeout(timer);
-      const running = [...this.#running.keys()];
-      this.#retries.clear();
-      this.#running.clear();
-      for (const attempt of running) attempt.abort(new ShutdownError());
+      left += this.#calls.emissions;
+      this.#calls.abort();
       this.#idle?.();
     }
     if (left > 0) this.#report.dropped(reason, left, first);
     return left;
   }
 
-  /** The oldest of what `close` gives up. */
-  #first(abort: boolean): Emission | undefined {
-    const calls = abort ? [...this.#running.values(), ...this.#retries.values()] : [];
-    return calls[0]?.[0] ?? this.#backlog.peek();
+  outside<T>(arm: () => T): T {
+    return this.host.outside(arm);
+  }
+
+  progressed(): void {
+    this.host.progressed(this);
+  }
+
+  over(keys: ReadonlySet<string>): void {
+    if (!this.#closed) this.#backlog.release(keys);
+    if (this.pending === 0) this.#idle?.();
+    this.host.progressed(this);
+    if (this.#closed || this.#atWork) return;
+    // Handlers that wait for nothing but promises would else have one round of the event loop for each `concurrency` of them.
+    if (this.#singly && !this.#scheduled && this.#backlog.length > 0 && this.host.mayGoOn)
+      this.#work();
+    else this.#wake();
+  }
+
+  occupy(emission: Emission): ReadonlySet<string> {
+    return this.#closed ? NO_KEYS : this.#backlog.occupy(emission);
+  }
+
+  #work(): void {
+    const { concurrency, batchSize } = this.destination.options;
+    this.#atWork = true;
+    for (let calls = 0; calls < CALLS_PER_TURN; calls++) {
+      if (!this.#due() || this.#calls.count >= concurrency) break;
+      clearTimeout(this.#waitTimer);
+      this.#waitTimer = undefined;
+      this.#overdue = false;
+      const { emissions, keys } = this.#backlog.take(batchSize);
+      this.#calls.begin(emissions, keys);
+    }
+    this.#atWork = false;
+    this.#wake();
+  }
+
+  #isFreeFor(emission: Emission): boolean {
+    return (
+      this.#backlog.length === 0 &&
+      this.#calls.count < this.destination.options.concurrency &&
+      emission.ttlMs === undefined &&
+      (emission.key === undefined || !this.#backlog.isBusy(emission.key))
+    );
   }
 
   #wake(): void {
-    if (this.#scheduled || !this.#due() || this.#calls >= this.destination.options.concurrency)
+    if (
+      this.#scheduled ||
+      !this.#due() ||
+      this.#calls.count >= this.destination.options.concurrency
+    )
       return;
     this.#scheduled = true;
     this.host.schedule(this);
@@ -213,118 +285,4 @@ export class Consumer implements Runnable {
     }, maxWaitMs);
     return false;
   }
-
-  #deliver(batch: readonly Emission[], keys: ReadonlySet<string>, attempt: number): void {
-    // Frozen: how many there are is needed afterwards, and retries deliver what is left of it.
-    const alive = Object.freeze(this.#withoutExpired(batch));
-    if (alive.length === 0) return this.#release(keys);
-    if (alive.length < batch.length) this.host.progressed(this);
-    const { adapter, options, name } = this.destination;
-    const call = new Attempt(name, attempt);
-    this.#running.set(call, alive);
-    if (options.timeoutMs > 0) {
-      call.limit(options.timeoutMs, () => {
-        const error = new DeliveryTimeoutError(name, options.timeoutMs);
-        call.abort(error);
-        this.#settle(call, alive, keys, true, error);
-      });
-    }
-    let result: unknown;
-    try {
-      // What an adapter puts into its async context stays there.
-      const scope = new AsyncResource('nestjs-emissions:delivery');
-      result = scope.runInAsyncScope(adapter.deliver, adapter, alive, call);
-      if (isThenable(result)) {
-        const failed = (error: unknown): void => this.#settle(call, alive, keys, true, error);
-        result.then(() => this.#settle(call, alive, keys, false), failed);
-        return;
-      }
-    } catch (error) {
-      return this.#settle(call, alive, keys, true, error);
-    }
-    this.#settle(call, alive, keys, false);
-  }
-
-  #settle(
-    call: Attempt,
-    batch: readonly Emission[],
-    keys: ReadonlySet<string>,
-    hasFailed: boolean,
-    error?: unknown,
-  ): void {
-    // It has settled before, exceeded its time, or shutdown gave it up: nobody waits for it any more.
-    if (!this.#running.delete(call)) return;
-    call.end();
-    const failed = hasFailed ? failedPart(batch, error) : NOTHING;
-    if (failed.length < batch.length) {
-      this.#report.delivered(batch.length - failed.length, call);
-      this.#inCalls -= batch.length - failed.length;
-    }
-    if (failed.length === 0) return this.#release(keys);
-    if (failed.length < batch.length) this.host.progressed(this);
-    const { retry } = this.destination.options;
-    if (call.attempt < retry.attempts) return this.#retry(call, failed, keys, error);
-    this.#report.failed('deliver', failed, error, call);
-    this.#inCalls -= failed.length;
-    this.#release(keys);
-  }
-
-  #retry(
-    call: Attempt,
-    failed: readonly Emission[],
-    keys: ReadonlySet<string>,
-    error: unknown,
-  ): void {
-    const delayMs = backoff(this.destination.options.retry, call.attempt);
-    this.#report.retried(failed, error, call, delayMs);
-    const again = (): void => {
-      this.#retries.delete(timer);
-      this.#deliver(failed, keys, call.attempt + 1);
-    };
-    const timer = this.host.outside(() => setTimeout(again, delayMs));
-    this.#retries.set(timer, failed);
-  }
-
-  #release(keys: ReadonlySet<string>): void {
-    this.#calls--;
-    if (!this.#closed) this.#backlog.release(keys);
-    if (this.pending === 0) this.#idle?.();
-    this.host.progressed(this);
-    if (!this.#closed) this.#wake();
-  }
-
-  #withoutExpired(batch: readonly Emission[]): readonly Emission[] {
-    if (!batch.some((emission) => emission.ttlMs !== undefined)) return batch;
-    const now = this.host.clock.now();
-    return batch.filter((emission) => {
-      if (!isExpired(emission, now)) return true;
-      this.#inCalls--;
-      signal('emissions:emission:expired', () => ({
-        emission: emission.name,
-        count: 1,
-        consumer: this.name,
-      }));
-      return false;
-    });
-  }
-}
-
-const NOTHING: readonly Emission[] = [];
-
-/** What failed of a batch. An error that names nothing of the batch cannot tell what arrived: then it is all of it. */
-function failedPart(batch: readonly Emission[], error: unknown): readonly Emission[] {
-  if (!(error instanceof PartialDeliveryError)) return batch;
-  if (error.failed.length === 0) return [];
-  const ids = new Set(error.failed.map((emission) => emission?.id));
-  const failed = batch.filter(({ id }) => ids.has(id));
-  return failed.length === 0 ? batch : failed;
-}
-
-function isThenable(value: unknown): value is PromiseLike<void> {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'then' in value &&
-    typeof value.then === 'function'
-  );
 }

@@ -151,6 +151,35 @@ export class HandOver {
   }
 }
 
+/** Whether all of a commit fits into the queues of all who want it, and nobody has to be shed or to leave for it. */
+export function haveRoom(takers: readonly (readonly Consumer[])[]): boolean {
+  let before: readonly Consumer[] | undefined;
+  for (const consumers of takers) {
+    // Emissions of one name have the same takers: asked once.
+    if (consumers === before) continue;
+    before = consumers;
+    for (const consumer of consumers)
+      if (consumer.room < takers.length || consumer.destination.once) return false;
+  }
+  return true;
+}
+
+/** Who gets what, in order. */
+export function planOf(
+  emissions: readonly Emission[],
+  takers: readonly (readonly Consumer[])[],
+): Plan {
+  const plan: Plan = new Map();
+  for (const [i, emission] of emissions.entries()) {
+    for (const consumer of takers[i]!) {
+      const wanted = plan.get(consumer);
+      if (wanted === undefined) plan.set(consumer, [emission]);
+      else if (!consumer.destination.once) wanted.push(emission);
+    }
+  }
+  return plan;
+}
+
 function queue(plan: Plan): void {
   for (const [consumer, wanted] of plan) consumer.push(wanted);
 }

@@ -23,6 +23,11 @@ export class Lanes {
     return this.#ready.length > 0;
   }
 
+  /** Whether something of this key is on its way. */
+  isBusy(key: string): boolean {
+    return this.#parked.has(key);
+  }
+
   /** Parks an emission behind its key when that is busy; else its key is busy from now on, and it may go. */
   admit(emission: Emission & { key: string }): boolean {
     const lane = this.#parked.get(emission.key);

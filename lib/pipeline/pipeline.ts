@@ -5,8 +5,9 @@ import type { Destination } from '../emission/destination.js';
 import type { Emission } from '../emission/emission.js';
 import { LimitedCalls } from './attempt.js';
 import { Consumer, type ConsumerHost } from './consumer.js';
+import { Arrivals } from './arrivals.js';
 import { EarlyEmissions } from './early.js';
-import { HandOver, type Plan } from './hand-over.js';
+import { HandOver, haveRoom, planOf } from './hand-over.js';
 import { ConsumerNameError, PipelineClosedError } from './pipeline.errors.js';
 import type { PipelineOptions } from './pipeline.options.js';
 import { Routes } from './routes.js';
@@ -36,7 +37,8 @@ export type Tap = (emissions: readonly Emission[]) => void;
 export class Pipeline implements ConsumerHost {
   readonly #logger = new Logger('Emissions');
   readonly #options: PipelineOptions;
-  readonly #turns = new Turns();
+  readonly #arrivals = new Arrivals();
+  readonly #turns = new Turns(() => this.#giveOut());
   readonly #routes = new Routes();
   readonly #handOver: HandOver;
   readonly #participants: CommitParticipant[] = [];
@@ -96,6 +98,7 @@ export class Pipeline implements ConsumerHost {
   async remove(kind: Destination['kind'], name: string): Promise<boolean> {
     const consumer = this.#routes.find(kind, name);
     if (consumer === undefined) return false;
+    this.#arrivals.queue();
     this.#routes.remove(consumer);
     this.#handOver.forget(consumer);
     consumer.close('removed', false);
@@ -158,7 +161,8 @@ export class Pipeline implements ConsumerHost {
   start(): void {
     if (this.#state !== 'starting') return;
     this.#state = 'running';
-    for (const [consumer, wanted] of this.#plan(this.#early.take())) consumer.push(wanted);
+    const early = this.#early.take();
+    for (const [consumer, wanted] of planOf(early, this.#takersOf(early))) consumer.push(wanted);
   }
 
   /** Resolves when nothing is pending anywhere; @throws SettleTimeoutError naming who is still busy. */
@@ -215,6 +219,7 @@ export class Pipeline implements ConsumerHost {
     this.#state = 'closed';
     this.#calls.close();
     this.#handOver.close();
+    this.#arrivals.queue();
     const busy = [...this.consumers, ...this.#leaving];
     const left = [
       ...busy.map((each) => ({ consumer: each.name, count: each.close('shutdown', true) })),
@@ -232,6 +237,10 @@ export class Pipeline implements ConsumerHost {
 
   schedule(consumer: Consumer): void {
     this.#turns.schedule(consumer);
+  }
+
+  get mayGoOn(): boolean {
+    return this.#turns.isYoung;
   }
 
   outside<T>(arm: () => T): T {
@@ -289,26 +298,44 @@ export class Pipeline implements ConsumerHost {
 
   #handOverAll(emissions: readonly Emission[]): void | Promise<void> {
     const waiting =
-      this.#state === 'starting'
-        ? this.#early.keep(emissions)
-        : this.#handOver.push(this.#plan(emissions), emissions);
+      this.#state === 'starting' ? this.#early.keep(emissions) : this.#push(emissions);
     if (waiting === undefined) this.#notify(emissions);
     return waiting;
   }
 
-  /** Who gets what, in order. */
-  #plan(emissions: readonly Emission[]): Plan {
-    const plan: Plan = new Map();
-    for (const emission of emissions) {
-      for (const consumer of this.#routes.to(emission.name)) {
-        const wanted = plan.get(consumer);
-        if (wanted !== undefined && consumer.destination.once) continue;
-        if (!consumer.wants(emission)) continue;
-        if (wanted === undefined) plan.set(consumer, [emission]);
-        else wanted.push(emission);
-      }
+  #push(emissions: readonly Emission[]): void | Promise<void> {
+    const takers = this.#takersOf(emissions);
+    if (this.#handOver.waiting === 0 && haveRoom(takers)) {
+      for (let i = 0; i < emissions.length; i++) this.#accept(emissions[i]!, takers[i]!);
+      return undefined;
     }
-    return plan;
+    this.#arrivals.queue();
+    return this.#handOver.push(planOf(emissions, takers), emissions);
+  }
+
+  #accept(emission: Emission, takers: readonly Consumer[]): void {
+    let arrives = false;
+    for (const consumer of takers) if (consumer.accept(emission)) arrives = true;
+    if (!arrives) return;
+    this.#arrivals.add(emission, takers);
+    this.#turns.call();
+  }
+
+  /** Who wants which of these. */
+  #takersOf(emissions: readonly Emission[]): readonly (readonly Consumer[])[] {
+    return emissions.map((emission) => {
+      const { takers, selective } = this.#routes.to(emission.name);
+      return selective ? takers.filter((consumer) => consumer.wants(emission)) : takers;
+    });
+  }
+
+  #giveOut(): boolean {
+    if (!this.#arrivals.waiting) return false;
+    const more = this.#arrivals.giveOut(() => this.#turns.isYoung);
+    if (this.#handOver.waiting > 0)
+      for (const consumer of this.consumers) this.#handOver.serve(consumer);
+    this.#settle();
+    return more;
   }
 
   #notify(emissions: readonly Emission[]): void {

@@ -4,10 +4,17 @@ import type { Consumer } from './consumer.js';
 
 const REMEMBERED_NAMES = 10_000;
 
+/** Who takes emissions of a name. */
+export interface Route {
+  readonly takers: readonly Consumer[];
+  /** Whether one of them asks of each emission whether it wants it. */
+  readonly selective: boolean;
+}
+
 /** Knows which consumers take which names; asked once per name, so that patterns cost nothing per emission. */
 export class Routes {
   readonly #logger = new Logger('Emissions');
-  readonly #byName = new Map<string, readonly Consumer[]>();
+  readonly #byName = new Map<string, Route>();
   readonly #warned = new Set<string>();
   readonly #others: ((name: string) => boolean)[] = [];
   #consumers: readonly Consumer[] = [];
@@ -50,14 +57,18 @@ export class Routes {
   }
 
   /** The consumers whose pattern takes the name; a name that nobody takes is warned about once. */
-  to(name: string): readonly Consumer[] {
+  to(name: string): Route {
     const known = this.#byName.get(name);
     if (known !== undefined) return known;
     const takers = this.#consumers.filter((consumer) => consumer.takes(name));
+    const route = {
+      takers,
+      selective: takers.some(({ destination }) => destination.adapter.interested !== undefined),
+    };
     if (this.#byName.size >= REMEMBERED_NAMES) this.#byName.clear();
-    this.#byName.set(name, takers);
+    this.#byName.set(name, route);
     if (takers.length === 0) this.#warn(name);
-    return takers;
+    return route;
   }
 
   #warn(name: string): void {

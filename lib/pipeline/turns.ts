@@ -2,6 +2,9 @@ import { AsyncResource } from 'node:async_hooks';
 // Not the global one: a test that stops the clock does not mean to stop deliveries.
 import { setImmediate } from 'node:timers';
 
+/** How long a round may take before the event loop sees to others, in milliseconds. */
+const A_ROUND_MS = 1;
+
 /** Something that has work to do and gets a turn for it. */
 export interface Runnable {
   /** Who has the lower number goes first within a round. */
@@ -19,15 +22,35 @@ export interface Runnable {
 export class Turns {
   // Made while the application is built: the context of no request.
   readonly #outside = new AsyncResource('nestjs-emissions');
+  readonly #opening: () => boolean;
   #waiting: Runnable[] = [];
   #sorted = true;
+  #called = false;
+  #began = 0;
+
+  /** @param opening begins every round, and tells whether it wants another; what it schedules gets its turn in this one */
+  constructor(opening: () => boolean = () => false) {
+    this.#opening = opening;
+  }
+
+  /** Sees to it that there is a round, soon. */
+  call(): void {
+    if (this.#called) return;
+    this.#called = true;
+    this.#outside.runInAsyncScope(setImmediate, undefined, this.#serve);
+  }
+
+  /** Whether the round has not taken long yet, with all that its promises led to: one may go on without a further one. */
+  get isYoung(): boolean {
+    return performance.now() - this.#began < A_ROUND_MS;
+  }
 
   /** The runnable must see to it that it is not scheduled twice. */
   schedule(runnable: Runnable): void {
     const last = this.#waiting.at(-1);
-    if (last === undefined) this.outside(() => setImmediate(this.#serve));
-    else if (last.priority > runnable.priority) this.#sorted = false;
+    if (last !== undefined && last.priority > runnable.priority) this.#sorted = false;
     this.#waiting.push(runnable);
+    this.call();
   }
 
   /**
@@ -39,6 +62,10 @@ export class Turns {
   }
 
   readonly #serve = (): void => {
+    this.#began = performance.now();
+    const again = this.#opening();
+    this.#called = false;
+    if (again) this.call();
     const round = this.#waiting;
     if (!this.#sorted) round.sort((a, b) => a.priority - b.priority);
     this.#waiting = [];

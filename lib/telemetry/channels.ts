@@ -203,6 +203,33 @@ export function hasListeners(name: EmissionsChannelName): boolean {
   return channels[name].hasSubscribers;
 }
 
+const ADAPTER_CALLS = [
+  channels['emissions:adapter:delivered'],
+  channels['emissions:adapter:failed'],
+  channels['emissions:adapter:retried'],
+] as const;
+const HANDLER_CALLS = [
+  channels['emissions:handler:succeeded'],
+  channels['emissions:handler:ignored'],
+  channels['emissions:handler:failed'],
+  channels['emissions:handler:retried'],
+] as const;
+
+/** Tells whether anybody hears of calls, and of how long they take; asked with every call, so nothing is looked up. */
+export function callsAreHeard(kind: 'adapter' | 'handler'): boolean {
+  if (kind === 'adapter') {
+    const [delivered, failed, retried] = ADAPTER_CALLS;
+    return delivered.hasSubscribers || failed.hasSubscribers || retried.hasSubscribers;
+  }
+  const [succeeded, ignored, failed, retried] = HANDLER_CALLS;
+  return (
+    succeeded.hasSubscribers ||
+    ignored.hasSubscribers ||
+    failed.hasSubscribers ||
+    retried.hasSubscribers
+  );
+}
+
 /** Sends a signal. The message is put together only when somebody listens, and a listener that throws harms nobody. */
 export function signal<N extends EmissionsChannelName>(
   name: N,

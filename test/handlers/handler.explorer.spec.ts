@@ -167,9 +167,9 @@ describe('A handler', () => {
   it('with decorators that say something else is as many handlers, numbered unless they are named', async () => {
     expect(await callsOf('twice.one', 'twice.two')).toEqual([
       'Stock.twice: twice.one',
-      'Stock.twice: twice.two',
       'Stock.twice#2: twice.one',
       'third-time: twice.one',
+      'Stock.twice: twice.two',
     ]);
   });
 

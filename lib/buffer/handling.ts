@@ -1,0 +1,89 @@
+import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
+import type { Emission } from '../emission/emission.js';
+import type { Invocation } from '../handlers/handler.invoker.js';
+import type { EmissionBuffer } from './emission-buffer.js';
+import { UnitOrigin, type UnitOfWork } from './unit-of-work.js';
+
+/**
+ * The unit of work in which handlers of one emission are called, and its async context. The emission is the cause of all they
+ * emit; each has a buffer of its own, made when it first needs one: most handlers emit nothing.
+ *
+ * Handlers that return at once can follow one another in one unit, as a context costs more than such a call. What one of
+ * them left behind, a timer or a promise that nobody waits for, finds a buffer that has ended, as it would in a unit of its
+ * own.
+ */
+export class Handling implements UnitOfWork {
+  readonly cause: Emission;
+  readonly #open: () => EmissionBuffer;
+  readonly #scope: AsyncResource;
+  #origin: UnitOrigin | undefined;
+  #buffer: EmissionBuffer | undefined;
+
+  /** @param around the async context that its own one begins in */
+  constructor(
+    cause: Emission,
+    open: () => EmissionBuffer,
+    around: AsyncResource,
+    storage: AsyncLocalStorage<UnitOfWork>,
+  ) {
+    this.cause = cause;
+    this.#open = open;
+    this.#scope = around.runInAsyncScope(scopeWith, undefined, storage, this);
+  }
+
+  get origin(): UnitOrigin {
+    return (this.#origin ??= new UnitOrigin(this.cause, undefined));
+  }
+
+  get buffer(): EmissionBuffer {
+    return (this.#buffer ??= this.#open());
+  }
+
+  set buffer(buffer: EmissionBuffer) {
+    this.#buffer = buffer;
+  }
+
+  /** Whether another handler can be called in it: the one before succeeded, and left nothing in its async context. */
+  get isReusable(): boolean {
+    return !contextsRemember && this.#buffer?.state === 'committed';
+  }
+
+  /** Calls a handler, which has no buffer yet. */
+  call({ method, context }: Invocation): unknown {
+    this.#buffer = undefined;
+    const { cause } = this;
+    return this.#scope.runInAsyncScope(
+      method as (...call: unknown[]) => unknown,
+      undefined,
+      cause.payload,
+      cause,
+      context,
+    );
+  }
+
+  /** The handler succeeded: its buffer ends, as `ended` has if it needed none. Returns the one to commit. */
+  end(ended: EmissionBuffer): EmissionBuffer | undefined {
+    if (this.#buffer !== undefined) return this.#buffer;
+    this.#buffer = ended;
+    return undefined;
+  }
+}
+
+/**
+ * Whether what code puts into its async context is there again when the same resource is entered the next time. Then each
+ * call needs a context of its own. It is so where contexts are kept on resources (Node 22).
+ */
+const contextsRemember: boolean = (() => {
+  const storage = new AsyncLocalStorage<boolean>();
+  const scope = new AsyncResource('nestjs-emissions');
+  scope.runInAsyncScope(() => storage.enterWith(true));
+  const remembered = scope.runInAsyncScope(() => storage.getStore()) === true;
+  storage.disable();
+  return remembered;
+})();
+
+/** A context in which the unit is found, as a resource to call in. */
+function scopeWith(storage: AsyncLocalStorage<UnitOfWork>, unit: UnitOfWork): AsyncResource {
+  storage.enterWith(unit);
+  return new AsyncResource('nestjs-emissions:handler');
+}

@@ -1,0 +1,238 @@
+import { AsyncResource } from 'node:async_hooks';
+import type { Clock } from '../emission/clock.js';
+import type { Destination } from '../emission/destination.js';
+import { PartialDeliveryError } from '../emission/emission.errors.js';
+import { isExpired, type Emission } from '../emission/emission.js';
+import { signal } from '../telemetry/channels.js';
+import { Attempt, Running } from './attempt.js';
+import { NO_KEYS } from './backlog.js';
+import { backoff } from './backoff.js';
+import type { ConsumerReport } from './consumer.report.js';
+import { DeliveryTimeoutError, ShutdownError } from './pipeline.errors.js';
+
+/** What calls need of the consumer they are made for. */
+export interface Caller {
+  readonly clock: Clock;
+  /** Starts a timer in the context of no request. */
+  outside<T>(arm: () => T): T;
+  /** Some emissions of a call are done with, others go on. */
+  progressed(): void;
+  /** A call is over, retries included, and the keys it was busy with are free. */
+  over(keys: ReadonlySet<string>): void;
+  /** A call that was made without its keys goes on: they are busy from now on. */
+  occupy(emission: Emission): ReadonlySet<string>;
+}
+
+/**
+ * The calls one consumer is in: each delivers a batch, again and again as `retry` says.
+ *
+ * ```
+ *   begin ──▶ under way ──▶ over                (delivered, or given up)
+ *               ▲    │
+ *    after a pause  fails
+ *               │    ▼
+ *           waiting to be retried
+ * ```
+ */
+export class Calls {
+  readonly #destination: Destination;
+  readonly #caller: Caller;
+  readonly #report: ConsumerReport;
+  readonly #running = new Running();
+  readonly #retries = new Map<NodeJS.Timeout, readonly Emission[]>();
+  #count = 0;
+  #emissions = 0;
+  #aborted = false;
+
+  constructor(destination: Destination, caller: Caller, report: ConsumerReport) {
+    this.#destination = destination;
+    this.#caller = caller;
+    this.#report = report;
+  }
+
+  /** How many there are; one that waits to be retried counts. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** How many emissions these have not delivered. */
+  get emissions(): number {
+    return this.#emissions;
+  }
+
+  /** The oldest of these emissions. */
+  peek(): Emission | undefined {
+    const batches = [...this.#running.all.map(({ batch }) => batch), ...this.#retries.values()];
+    // Ids grow in the order of emission.
+    return batches.flat().sort((a, b) => (a.id < b.id ? -1 : 1))[0];
+  }
+
+  /** Begins a call. */
+  begin(batch: readonly Emission[], keys: ReadonlySet<string>): void {
+    this.#count++;
+    this.#emissions += batch.length;
+    this.#deliver(batch, keys, 1);
+  }
+
+  /**
+   * Gives one emission to a destination that handles them one at a time; says nothing when that is done at once, as it is by
+   * most handlers, and goes on like every call otherwise.
+   */
+  handle(emission: Emission): void {
+    this.#count++;
+    this.#emissions++;
+    const call = this.#attempt(NOTHING, NO_KEYS, 1);
+    try {
+      const result: unknown = this.#destination.handle!(emission, call);
+      if (isThenable(result)) {
+        this.#occupy(call, emission);
+        this.#start(call);
+        this.#follow(result, call);
+      } else if (!this.#aborted) {
+        this.#count--;
+        this.#emissions--;
+      }
+    } catch (error) {
+      if (this.#aborted) return;
+      this.#occupy(call, emission);
+      this.#running.add(call);
+      this.#settle(call, FAILED, error);
+    }
+  }
+
+  /** Tells all to stop and forgets them. */
+  abort(): void {
+    this.#aborted = true;
+    this.#emissions = 0;
+    for (const timer of this.#retries.keys()) clearTimeout(timer);
+    this.#retries.clear();
+    for (const attempt of this.#running.clear()) attempt.abort(new ShutdownError());
+  }
+
+  #deliver(batch: readonly Emission[], keys: ReadonlySet<string>, attempt: number): void {
+    // Frozen: how many there are is needed afterwards, and retries deliver what is left of it.
+    const alive = Object.freeze(this.#withoutExpired(batch));
+    if (alive.length === 0) return this.#over(keys);
+    if (alive.length < batch.length) this.#caller.progressed();
+    const call = this.#attempt(alive, keys, attempt);
+    this.#start(call);
+    let result: unknown;
+    try {
+      result = this.#call(alive, call);
+    } catch (error) {
+      return this.#settle(call, FAILED, error);
+    }
+    if (isThenable(result)) this.#follow(result, call);
+    else this.#settle(call);
+  }
+
+  #attempt(batch: readonly Emission[], keys: ReadonlySet<string>, number: number): Attempt {
+    return new Attempt(this.#destination.name, number, batch, keys, this.#report.isHeard);
+  }
+
+  /** An attempt that was made without a batch goes on: its key, which was free, is busy from now on. */
+  #occupy(call: Attempt, emission: Emission): void {
+    call.batch = [emission];
+    call.keys = this.#caller.occupy(emission);
+  }
+
+  #call(batch: readonly Emission[], call: Attempt): unknown {
+    const { adapter, handle } = this.#destination;
+    if (handle !== undefined) return this.#destination.handle!(batch[0]!, call);
+    // What an adapter puts into its async context stays there.
+    const scope = new AsyncResource('nestjs-emissions:delivery');
+    return scope.runInAsyncScope(adapter.deliver, adapter, batch, call);
+  }
+
+  #start(call: Attempt): void {
+    this.#running.add(call);
+    const { name, options } = this.#destination;
+    if (options.timeoutMs === 0) return;
+    call.limit(options.timeoutMs, () => {
+      const error = new DeliveryTimeoutError(name, options.timeoutMs);
+      call.abort(error);
+      this.#settle(call, FAILED, error);
+    });
+  }
+
+  #follow(result: PromiseLike<void>, call: Attempt): void {
+    const failed = (error: unknown): void => this.#settle(call, FAILED, error);
+    try {
+      result.then(() => this.#settle(call), failed);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  #settle(call: Attempt, outcome?: typeof FAILED, error?: unknown): void {
+    // It has settled before, exceeded its time, or shutdown gave it up: nobody waits for it any more.
+    if (!this.#running.delete(call)) return;
+    call.end();
+    const { batch } = call;
+    const failed = outcome === FAILED ? failedPart(batch, error) : NOTHING;
+    const delivered = batch.length - failed.length;
+    if (delivered > 0) {
+      this.#report.delivered(delivered, call);
+      this.#emissions -= delivered;
+    }
+    if (failed.length === 0) return this.#over(call.keys);
+    if (delivered > 0) this.#caller.progressed();
+    if (call.attempt < this.#destination.options.retry.attempts)
+      return this.#retry(call, failed, error);
+    this.#report.failed('deliver', failed, error, call);
+    this.#emissions -= failed.length;
+    this.#over(call.keys);
+  }
+
+  #retry(call: Attempt, failed: readonly Emission[], error: unknown): void {
+    const delayMs = backoff(this.#destination.options.retry, call.attempt);
+    this.#report.retried(failed, error, call, delayMs);
+    const again = (): void => {
+      this.#retries.delete(timer);
+      this.#deliver(failed, call.keys, call.attempt + 1);
+    };
+    const timer = this.#caller.outside(() => setTimeout(again, delayMs));
+    this.#retries.set(timer, failed);
+  }
+
+  #over(keys: ReadonlySet<string>): void {
+    this.#count--;
+    this.#caller.over(keys);
+  }
+
+  #withoutExpired(batch: readonly Emission[]): readonly Emission[] {
+    if (!batch.some((emission) => emission.ttlMs !== undefined)) return batch;
+    const now = this.#caller.clock.now();
+    return batch.filter((emission) => {
+      if (!isExpired(emission, now)) return true;
+      this.#emissions--;
+      signal('emissions:emission:expired', () => ({
+        emission: emission.name,
+        count: 1,
+        consumer: this.#destination.name,
+      }));
+      return false;
+    });
+  }
+}
+
+const NOTHING: readonly Emission[] = [];
+const FAILED: unique symbol = Symbol('failed');
+
+/** What failed of a batch. An error that names nothing of the batch cannot tell what arrived: then it is all of it. */
+function failedPart(batch: readonly Emission[], error: unknown): readonly Emission[] {
+  if (!(error instanceof PartialDeliveryError)) return batch;
+  if (error.failed.length === 0) return [];
+  const ids = new Set(error.failed.map((emission) => emission?.id));
+  const failed = batch.filter(({ id }) => ids.has(id));
+  return failed.length === 0 ? batch : failed;
+}
+
+function isThenable(value: unknown): value is PromiseLike<void> {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'then' in value &&
+    typeof value.then === 'function'
+  );
+}
