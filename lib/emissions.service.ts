@@ -219,7 +219,15 @@ export class Emissions {
     return this.subscriptions.isSubscribed(handler, pattern);
   }
 
-  /** The committed emissions that a pattern takes, from when it is subscribed to; completes when the application closes. */
+  /**
+   * The committed emissions that a pattern takes, from when it is subscribed to; completes when the application closes.
+   *
+   * A subscriber that throws, also behind operators, is signalled and logged like a handler that fails, and goes on with the
+   * next emission; an operator that throws ends its subscription. What is combined with other Observables (`merge`) follows
+   * rxjs's own rule, an uncaught exception: give it an `error` function there.
+   *
+   * @throws PatternError when the pattern is none
+   */
   stream<const P extends EmissionPattern>(pattern: P): Observable<Emission<HandledPayload<P>>> {
     return this.streams.stream(pattern) as Observable<Emission<HandledPayload<P>>>;
   }
