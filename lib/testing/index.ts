@@ -1,3 +1,22 @@
+export { createEmission } from './create-emission.js';
+export type { CreateOptions } from './create-emission.js';
+export type {
+  Checked,
+  EmissionOf,
+  Expected,
+  ExpectedEmission,
+  Named,
+  PartOf,
+} from './expectation.js';
+export type { RecorderMode } from './ledger.js';
 export type { Partially } from './partial-match.js';
-export { EmissionRecorder, recordEmissions } from './recorder.js';
-export { ExpectationError } from './testing.errors.js';
+export { emissionsTestingModule, recordEmissions } from './record-emissions.js';
+export type { RecorderOptions } from './record-emissions.js';
+export { EmissionRecorder } from './recorder.js';
+export { emissionMatchers } from './recorder.matchers.js';
+export type { EmissionMatchers } from './recorder.matchers.js';
+export { runHandler } from './run-handler.js';
+export type { HandlerOutcome, MethodOf, ResultOf, RunHandlerOptions } from './run-handler.js';
+export { passTime, settledInNoTime } from './stopped-clock.js';
+export type { StoppedClockOptions } from './stopped-clock.js';
+export { ExpectationError, TestingError } from './testing.errors.js';

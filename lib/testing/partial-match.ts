@@ -40,7 +40,10 @@ function matchesExactlyOrPartially(actual: unknown, expected: unknown): boolean 
   return expected === undefined ? actual === undefined : matchesPartially(actual, expected);
 }
 
-function isAsymmetric(value: unknown): value is { asymmetricMatch(actual: unknown): boolean } {
+/** Whether it is a matcher such as `expect.any(String)`. */
+export function isAsymmetric(
+  value: unknown,
+): value is { asymmetricMatch(actual: unknown): boolean } {
   return (
     typeof value === 'object' &&
     value !== null &&

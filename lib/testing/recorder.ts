@@ -1,185 +1,306 @@
-import type { TestingModuleBuilder } from '@nestjs/testing';
-import { AdapterExplorer } from '../adapter.explorer.js';
-import { EMISSION_ADAPTER } from '../emission/adapter-binding.js';
-import type { EmissionClass } from '../emission/emission-type.decorator.js';
+import type { UnitContext } from '../buffer/unit-of-work.js';
 import { ConfigurationError } from '../emission/emission.errors.js';
 import type { Emission } from '../emission/emission.js';
 import { Pattern, type SinglePattern } from '../emission/pattern.js';
 import { quote } from '../emission/quote.js';
 import type { HandledPayload } from '../handlers/on-emission.decorator.js';
-import { Pipeline } from '../pipeline/pipeline.js';
-import { matchesPartially, type Partially } from './partial-match.js';
+import type { Attribution } from './attribution.js';
+import {
+  describe,
+  unassertedReport,
+  unmet,
+  type Checked,
+  type EmissionOf,
+  type Expected,
+  type ExpectedEmission,
+  type Named,
+  type PartOf,
+} from './expectation.js';
+import type { Entry, Ledger, RecorderMode } from './ledger.js';
+import { matchesPartially } from './partial-match.js';
 import { ExpectationError } from './testing.errors.js';
 
+const MODES: readonly RecorderMode[] = ['default', 'strict', 'inline'];
 const NEXT_TIMEOUT_MS = 4_000;
 
-interface Waiter {
-  readonly wanted: (emission: Emission) => boolean;
-  readonly resolve: (emission: Emission) => void;
-}
-
 /**
- * Sees what an application commits, in the place of its adapters; handlers work as usual. What a failed unit of work
- * emitted is never seen.
+ * Sees what an application commits, in the place of its adapters. What a failed unit of work emitted is never seen.
  *
- * `expectEmitted` and `next` consume what they find, so that two equal emissions need two expectations.
+ * - `'default'`: everything is captured, nothing is checked.
+ * - `'strict'`: `verify()` fails for what nobody asserted, with the lines that emitted it. Call it when a test ends, and
+ *   `await emissions.settled()` before, when handlers emit.
+ * - `'inline'`: handlers run inside the commit, one behind another; what they throw fails the commit. Nothing is captured.
+ *
+ * `expectEmitted`, `expectEmittedInOrder` and `next` consume what they find, so that two equal emissions need two expectations.
  */
-export class EmissionRecorder {
-  #emissions: Emission[] = [];
-  readonly #consumed = new WeakSet<Emission>();
-  readonly #waiters = new Set<Waiter>();
+export class EmissionRecorder implements Disposable {
+  readonly #attribution: Attribution;
+  readonly #own: Ledger | undefined;
 
-  /** Everything committed since the start or the last `reset`, in order, consumed or not. */
-  all(): Emission[] {
-    return [...this.#emissions];
+  /** @internal Made by `recordEmissions` and `emissionsTestingModule`, and, with a ledger of its own, by `run`. */
+  constructor(attribution: Attribution, own?: Ledger) {
+    this.#attribution = attribution;
+    this.#own = own;
   }
 
-  /** Those that a name, glob, regular expression or class takes, in order, consumed or not. */
-  named<const P extends SinglePattern>(pattern: P): Emission<HandledPayload<P>>[] {
-    const compiled = new Pattern(pattern);
-    return this.#emissions.filter(({ name }) => compiled.matches(name)) as Emission<
-      HandledPayload<P>
-    >[];
+  get #ledger(): Ledger {
+    return this.#own ?? this.#attribution.current;
+  }
+
+  /** What becomes of emissions now; change it with `use`. */
+  get mode(): RecorderMode {
+    return this.#ledger.mode;
   }
 
   /**
-   * Finds the first emission that was not consumed yet, has the name, and holds all that `partial` says; consumes it.
+   * Changes the mode for what is committed from now on. Leaving strict mode verifies; entering it ignores what came before.
    *
-   * @throws ExpectationError listing what was emitted instead
+   * @throws ConfigurationError for a mode there is not
+   * @throws ExpectationError as `verify` does
    */
-  expectEmitted<const P extends string | EmissionClass>(
-    name: P,
-    partial?: Partially<Emission<HandledPayload<P>>>,
-  ): Emission<HandledPayload<P>> {
-    const found = this.#find(name, partial);
-    if (found === undefined) {
-      throw new ExpectationError(
-        `Expected ${describe(name, partial)} to be emitted, but ${this.#describeAll()}.`,
-      );
-    }
-    this.#consumed.add(found);
-    return found as Emission<HandledPayload<P>>;
+  use(mode: RecorderMode): void {
+    checkMode(mode);
+    const ledger = this.#ledger;
+    const before = ledger.mode;
+    ledger.mode = mode;
+    if (before === 'strict' && mode !== 'strict') this.verify();
   }
 
-  /** @throws ExpectationError when an emission of that name that holds all that `partial` says was committed */
-  expectNotEmitted<const P extends string | EmissionClass>(
+  /** Everything committed since the start or the last `reset`, in order, asserted or not. */
+  all(): Emission[] {
+    return this.#ledger.entries.map(({ emission }) => emission);
+  }
+
+  /** Those that a name, glob, regular expression or class takes, in order, asserted or not. */
+  named<const P extends SinglePattern>(pattern: P): Emission<HandledPayload<P>>[] {
+    const compiled = new Pattern(pattern);
+    return this.all().filter(({ name }) => compiled.matches(name)) as EmissionOf<P>[];
+  }
+
+  /** Whether an emission of that name that holds all that `partial` says was committed; consumes nothing. */
+  has<const P extends Named>(name: P, partial?: PartOf<P>): boolean {
+    return this.#candidates(name).some(({ emission }) => matchesPartially(emission, partial));
+  }
+
+  /**
+   * Finds the first emission that was not asserted yet, has the name, and holds all that `partial` says; consumes it. In strict
+   * mode, only what was committed in strict mode is looked at.
+   *
+   * With a function instead, every emission of the name that was not asserted yet is given to it, and consumed; the function
+   * fails the test by throwing, or by returning `false`.
+   *
+   * @returns the emission, the first one with a function
+   * @throws ExpectationError saying what came closest and what was emitted instead
+   */
+  expectEmitted<const P extends Named>(
     name: P,
-    partial?: Partially<Emission<HandledPayload<P>>>,
-  ): void {
-    const found = this.named(name as SinglePattern).find((emission) =>
+    partial?: PartOf<P> | ((emission: EmissionOf<P>) => unknown),
+  ): EmissionOf<P> {
+    const candidates = this.#candidates(name);
+    const open = candidates.filter(({ isConsumed }) => !isConsumed);
+    const isCheck = typeof partial === 'function';
+    const found = isCheck
+      ? open
+      : open.filter(({ emission }) => matchesPartially(emission, partial)).slice(0, 1);
+    if (found.length === 0) fail(unmet(this.#ledger, name, partial, candidates));
+    for (const entry of found) {
+      entry.isConsumed = true;
+      if (isCheck && partial(entry.emission as EmissionOf<P>) === false) {
+        fail(`The check of ${describe(name)} refuses ${quote(entry.emission)}.`);
+      }
+    }
+    return found[0]!.emission as EmissionOf<P>;
+  }
+
+  /**
+   * Finds emissions that were committed one behind another, as listed; others may stand between them. Consumes them.
+   *
+   * ```ts
+   * recorder.expectEmittedInOrder(['order.created', ['stock.reserved', { payload: { left: 3 } }]]);
+   * ```
+   *
+   * @throws ExpectationError naming the first that did not come where it was expected; nothing is consumed then
+   */
+  expectEmittedInOrder<const E extends readonly Expected[]>(
+    expected: E & { [I in keyof E]: Checked<E[I]> },
+  ): { -readonly [I in keyof E]: ExpectedEmission<E[I]> } {
+    const found = this.#findInOrder(expected as readonly Expected[]);
+    for (const entry of found) entry.isConsumed = true;
+    return found.map(({ emission }) => emission) as never;
+  }
+
+  /** @throws ExpectationError when an emission of that name that holds all that `partial` says was committed, asserted or not */
+  expectNotEmitted<const P extends Named>(name: P, partial?: PartOf<P>): void {
+    const found = this.#candidates(name).find(({ emission }) =>
       matchesPartially(emission, partial),
     );
     if (found === undefined) return;
-    throw new ExpectationError(
-      `Expected ${describe(name, partial)} not to be emitted, but it was: ${quote(found)}.`,
+    const [line] = found.line?.lines ?? [];
+    fail(
+      `Expected ${describe(name, partial)} not to be emitted, but it was: ${quote(found.emission)}` +
+        `${line === undefined ? '' : `\n  emitted at ${line}`}.`,
     );
   }
 
   /**
-   * The first emission of that name that was not consumed yet; waits for it when there is none, and consumes it.
+   * The first emission of that name that was not asserted yet; waits for it when there is none, and consumes it. Waits in real
+   * time, also in a test that has stopped the clock.
    *
    * @throws ExpectationError when none comes within `timeoutMs` (default 4000)
    */
-  next<const P extends string | EmissionClass>(
+  next<const P extends Named>(
     name: P,
     options: { timeoutMs?: number } = {},
-  ): Promise<Emission<HandledPayload<P>>> {
+  ): Promise<EmissionOf<P>> {
     const { timeoutMs = NEXT_TIMEOUT_MS } = options;
-    const there = this.#find(name);
+    const ledger = this.#ledger;
+    const there = this.#candidates(name).find(({ isConsumed }) => !isConsumed);
     if (there !== undefined) {
-      this.#consumed.add(there);
-      return Promise.resolve(there as Emission<HandledPayload<P>>);
+      there.isConsumed = true;
+      return Promise.resolve(there.emission as EmissionOf<P>);
     }
     const pattern = new Pattern(name as SinglePattern);
-    return new Promise((resolve, reject) => {
-      const waiter: Waiter = {
-        wanted: (emission) => pattern.matches(emission.name),
-        resolve: (emission) => {
-          clearTimeout(timer);
-          this.#consumed.add(emission);
-          resolve(emission as Emission<HandledPayload<P>>);
-        },
-      };
-      const timer = setTimeout(() => {
-        this.#waiters.delete(waiter);
-        reject(
-          new ExpectationError(
-            `Waited ${timeoutMs} ms for ${describe(name)} to be emitted, but ${this.#describeAll()}.`,
-          ),
-        );
-      }, timeoutMs);
-      this.#waiters.add(waiter);
-    });
+    const asked = new Error('asked');
+    return ledger.next(
+      (emission) => pattern.matches(emission.name),
+      timeoutMs,
+      () => {
+        const candidates = this.#candidates(name, ledger);
+        return new ExpectationError(unmet(ledger, name, undefined, candidates, timeoutMs), asked);
+      },
+    ) as Promise<EmissionOf<P>>;
   }
 
   /** Forgets everything seen so far. */
   reset(): void {
-    this.#emissions = [];
+    this.#ledger.reset();
   }
 
-  /** @internal Called with what is handed over, at the moment it is. */
-  record(emissions: readonly Emission[]): void {
-    for (const emission of emissions) {
-      this.#emissions.push(emission);
-      for (const waiter of this.#waiters) {
-        if (!waiter.wanted(emission)) continue;
-        this.#waiters.delete(waiter);
-        waiter.resolve(emission);
-        break;
-      }
+  /** What strict mode wants asserted, and nobody has asserted yet. */
+  unasserted(): Emission[] {
+    return this.#ledger.unasserted.map(({ emission }) => emission);
+  }
+
+  /**
+   * Fails for what was committed in strict mode and not asserted. What it has reported, it does not report again. In the other
+   * modes there is nothing to fail for.
+   *
+   * @throws ExpectationError naming each such emission, and the line that emitted it
+   */
+  verify(): void {
+    const left = this.#ledger.unasserted;
+    if (left.length === 0) return;
+    for (const entry of left) entry.isConsumed = true;
+    fail(unassertedReport(left));
+  }
+
+  /** The same as `verify`, at the end of the block: `using recorder = recordEmissions(…)`. */
+  [Symbol.dispose](): void {
+    this.verify();
+  }
+
+  /**
+   * Runs a test on a record of its own: the recorder, used within it, shows what happened within it and nothing else, also when
+   * several such tests share an application and run side by side. What belongs to a test: what is emitted in its async context
+   * (timers, streams and parallel branches included), what handlers make of that, what the application emits for HTTP requests
+   * the test sends it, and what it was allowed ({@link allow}). Verifies at the end.
+   *
+   * ```ts
+   * it.concurrent('…', () => recorder.run(async () => { …; recorder.expectEmitted('order.created'); }));
+   * ```
+   *
+   * @param work gets a recorder that shows this record wherever it is used, also in another async context
+   */
+  async run<T>(
+    work: (recorder: EmissionRecorder) => T | Promise<T>,
+    options: { mode?: RecorderMode } = {},
+  ): Promise<T> {
+    const { mode = this.mode } = options;
+    checkMode(mode);
+    const ledger = this.#attribution.open(mode);
+    const own = new EmissionRecorder(this.#attribution, ledger);
+    try {
+      const result = await this.#attribution.within(ledger, () => work(own));
+      own.verify();
+      return result;
+    } finally {
+      this.#attribution.close(ledger);
     }
   }
 
-  #find(name: string | EmissionClass, partial?: unknown): Emission | undefined {
-    return this.named(name).find(
-      (emission) => !this.#consumed.has(emission) && matchesPartially(emission, partial),
-    );
+  /** Gives back a function that does the same on behalf of this test, wherever it is called: by a worker, a shared socket. */
+  allow<F extends (...args: never[]) => unknown>(work: F): F;
+  /**
+   * Adopts what no test caused when it holds all that is said: `recorder.allow({ tenant: 'org-7' })`. Until the test's `run` ends.
+   */
+  allow(context: UnitContext): void;
+  allow(given: ((...args: unknown[]) => unknown) | UnitContext): unknown {
+    const ledger = this.#ledger;
+    const attribution = this.#attribution;
+    if (typeof given !== 'function') {
+      checkContext(given);
+      return attribution.claim(ledger, given);
+    }
+    return function (this: unknown, ...args: unknown[]): unknown {
+      return attribution.within(ledger, () => given.apply(this, args));
+    };
   }
 
-  #describeAll(): string {
-    const left = this.#emissions.filter((emission) => !this.#consumed.has(emission));
-    if (left.length === 0) return 'nothing was (that is not consumed already)';
-    return `these were:\n${left.map(({ name, payload }) => `  ${name} ${quote(payload)}`).join('\n')}`;
+  /** @internal Finds what `expectEmittedInOrder` would, and consumes nothing. */
+  findInOrder(expected: readonly Expected[]): readonly Emission[] {
+    return this.#findInOrder(expected).map(({ emission }) => emission);
+  }
+
+  #findInOrder(expected: readonly Expected[]): readonly Entry[] {
+    const { visible } = this.#ledger;
+    const found: Entry[] = [];
+    let at = 0;
+    for (const each of expected) {
+      const [name, partial] = isPair(each) ? each : [each, undefined];
+      const candidates = this.#candidates(name);
+      const index = visible.findIndex(
+        (entry, i) =>
+          i >= at &&
+          !entry.isConsumed &&
+          candidates.includes(entry) &&
+          matchesPartially(entry.emission, partial),
+      );
+      if (index < 0) {
+        const before = found.map(({ emission }) => `'${emission.name}'`).join(', ');
+        const said = unmet(this.#ledger, name, partial, candidates);
+        fail(before === '' ? said : `After ${before}: ${said}`);
+      }
+      found.push(visible[index]!);
+      at = index + 1;
+    }
+    return found;
+  }
+
+  #candidates(name: Named, ledger: Ledger = this.#ledger): readonly Entry[] {
+    const pattern = new Pattern(name as SinglePattern);
+    return ledger.visible.filter(({ emission }) => pattern.matches(emission.name));
   }
 }
 
-/**
- * Puts a recorder in the place of every adapter of an application under test: none is built, nothing connects anywhere.
- * Call it before `compile()`, also for an application's real root module:
- *
- * ```ts
- * const builder = Test.createTestingModule({ imports: [AppModule] });
- * const recorder = recordEmissions(builder);
- * const app = (await builder.compile()).createNestApplication();
- * ```
- *
- * Who injects an adapter by its class gets a stand-in that only has `deliver`.
- *
- * @throws ConfigurationError for a mode there is not
- */
-export function recordEmissions(
-  builder: TestingModuleBuilder,
-  options: { mode?: 'default' } = {},
-): EmissionRecorder {
-  const { mode = 'default' } = options;
-  if (mode !== 'default') {
-    throw new ConfigurationError(
-      `recordEmissions takes the mode 'default', but got ${quote(mode)}.`,
-    );
-  }
-  const recorder = new EmissionRecorder();
-  builder.overrideProvider(EMISSION_ADAPTER).useValue({ deliver: () => {} });
-  builder.overrideProvider(AdapterExplorer).useFactory({
-    factory: (pipeline: Pipeline) => {
-      pipeline.tap((emissions) => recorder.record(emissions));
-      return { explore: () => [] };
-    },
-    inject: [Pipeline],
-  });
-  return recorder;
+function fail(message: string): never {
+  throw new ExpectationError(message);
 }
 
-function describe(name: string | EmissionClass, partial?: unknown): string {
-  const what = typeof name === 'string' ? `'${name}'` : name.name;
-  return partial === undefined ? what : `${what} with ${quote(partial)}`;
+/** @throws ConfigurationError for a mode there is not */
+export function checkMode(mode: RecorderMode): void {
+  if (MODES.includes(mode)) return;
+  throw new ConfigurationError(
+    `A recorder has the modes ${MODES.map((each) => `'${each}'`).join(', ')}, but got ${quote(mode)}.`,
+  );
+}
+
+function checkContext(given: unknown): void {
+  if (typeof given === 'object' && given !== null && Object.keys(given).length > 0) return;
+  throw new ConfigurationError(
+    `allow takes a function, or what the emissions hold that are to be adopted, such as { tenant: 'org-7' }, but got ${quote(given)}.`,
+  );
+}
+
+function isPair(expected: Expected): expected is readonly [Named, object] {
+  return Array.isArray(expected);
 }

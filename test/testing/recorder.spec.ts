@@ -148,7 +148,7 @@ describe('the recorder', () => {
   it('refuses a mode there is not, instead of ignoring it', () => {
     const builder = Test.createTestingModule({ imports: [EmissionsModule.forRoot()] });
     expect(() => recordEmissions(builder, { mode: 'loud' as 'default' })).toThrow(
-      /takes the mode 'default', but got 'loud'/,
+      /modes 'default', 'strict', 'inline', but got 'loud'/,
     );
   });
 });
