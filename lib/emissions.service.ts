@@ -214,8 +214,13 @@ export class Emissions {
     return this.subscriptions.subscribers(name);
   }
 
-  /** Whether a handler (the function, or its id) is at work, and, when a pattern is given, takes just that one. */
-  isSubscribed(handler: EmissionHandler<never> | string, pattern?: string): boolean {
+  /**
+   * Whether a handler (the function, or its id) is at work, and, when a pattern is given, for just that: any that `subscribe`
+   * takes; the order of an array does not matter, and a class stands for its name.
+   *
+   * @throws PatternError when the pattern is none
+   */
+  isSubscribed(handler: EmissionHandler<never> | string, pattern?: EmissionPattern): boolean {
     return this.subscriptions.isSubscribed(handler, pattern);
   }
 

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { EmissionPattern } from './emission/pattern.js';
+import { Pattern, type EmissionPattern } from './emission/pattern.js';
 import { ConfigurationError } from './emission/emission.errors.js';
 import { quote } from './emission/quote.js';
 import { Handler, type EmissionHandler, type HandlerHost } from './handlers/handler.js';
@@ -33,6 +33,7 @@ interface Subscribed {
 /** Puts handlers to work: those found at start-up and those subscribed at run time. */
 export class Subscriptions {
   readonly #subscribed = new Map<Handler, Subscribed>();
+  readonly #patterns = new WeakMap<Handler, Pattern>();
   #count = 0;
 
   constructor(
@@ -51,6 +52,7 @@ export class Subscriptions {
     const resolved = resolveHandlerOptions(options, this.defaults, `The handler ${id}`);
     const handler = new Handler(id, pattern, resolved, host, this.invoker);
     this.registry.add(handler);
+    this.#patterns.set(handler, new Pattern(pattern));
     // Critical handlers run inside the commit: they have no queue.
     if (!resolved.critical) this.pipeline.add(handler);
     return handler;
@@ -76,6 +78,7 @@ export class Subscriptions {
     if (known !== undefined) {
       this.#refuseOtherOptions(known, options);
       known.follow(pattern);
+      this.#patterns.set(known, new Pattern(pattern));
       this.pipeline.refresh();
       return this.#subscription(known);
     }
@@ -95,11 +98,18 @@ export class Subscriptions {
     return handlers.map(({ name: id, pattern }) => ({ id, pattern }));
   }
 
-  /** Whether a handler, given by its function or id, is at work, and, when a pattern is given, takes just that. */
-  isSubscribed(handler: EmissionHandler<never> | string, pattern?: string): boolean {
+  /**
+   * Whether a handler, given by its function or id, is at work, and, when a pattern is given, for just that.
+   *
+   * @throws PatternError when the pattern is none
+   */
+  isSubscribed(handler: EmissionHandler<never> | string, pattern?: EmissionPattern): boolean {
+    const wanted = pattern === undefined ? undefined : new Pattern(pattern);
     const found = typeof handler === 'string' ? [this.registry.get(handler)] : this.#of(handler);
     return found.some(
-      (each) => each !== undefined && (pattern === undefined || each.pattern === pattern),
+      (each) =>
+        each !== undefined &&
+        (wanted === undefined || this.#patterns.get(each)?.equals(wanted) === true),
     );
   }
 

@@ -4,8 +4,10 @@ import {
   DuplicateHandlerError,
   EmissionType,
   EmissionsModule,
+  OnEmission,
   PatternError,
   type Emission,
+  type EmissionPattern,
 } from 'nestjs-emissions';
 import { start, type RunningApp } from './support/app.js';
 import { emit, emitAndSettle } from './support/emit.js';
@@ -16,9 +18,19 @@ import { rounds, until } from './support/until.js';
 let running: RunningApp;
 beforeEach(async () => {
   silence();
-  running = await start({ imports: [EmissionsModule.forRoot({})] });
+  running = await start({ imports: [EmissionsModule.forRoot({})], providers: [Found] });
 });
 afterEach(() => running.close());
+
+@EmissionType('form.one')
+class Form {}
+@EmissionType('form.other')
+class Other {}
+class Found {
+  @OnEmission('found')
+  @OnEmission(Form)
+  handle(): void {}
+}
 
 /** Remembers the names it is called with. */
 function recording() {
@@ -188,11 +200,12 @@ describe('Who is subscribed', () => {
     running.emissions.subscribe('listed.*', handler, { id: 'Listed' });
     running.emissions.subscribe(/^listed/, () => {}, { id: 'Too' });
 
-    const [listed, too] = [
+    const [found, listed, too] = [
+      { id: 'Found.handle', pattern: 'found | form.one' },
       { id: 'Listed', pattern: 'listed.*' },
       { id: 'Too', pattern: '/^listed/' },
     ];
-    expect(running.emissions.subscribers()).toEqual([listed, too]);
+    expect(running.emissions.subscribers()).toEqual([found, listed, too]);
     expect(running.emissions.subscribers('listed.one')).toEqual([listed, too]);
     expect(running.emissions.subscribers('listed')).toEqual([too]);
     expect(running.emissions.subscribers('nobody')).toEqual([]);
@@ -211,6 +224,54 @@ describe('Who is subscribed', () => {
     subscription.unsubscribe();
     expect(running.emissions.isSubscribed(handler)).toBe(false);
     expect(running.emissions.isSubscribed('Told')).toBe(false);
+  });
+
+  it.each<[string, EmissionPattern, EmissionPattern[], EmissionPattern[]]>([
+    [
+      'a name',
+      'form.one',
+      ['form.one', Form, ['form.one', Form]],
+      ['form.*', /form\.one/, ['form.one', 'b']],
+    ],
+    ['a glob', 'form.*', ['form.*', ['form.*']], ['form.one', 'form.**', /form\.*/]],
+    ['a regular expression', /^form/i, [/^form/i, /^form/gi, [/^form/i]], [/^form/, '/^form/i']],
+    ['a class', Form, [Form, 'form.one', [Form]], ['Form', Other]],
+    [
+      'an array',
+      ['b', Form, /c | d/],
+      [[/c | d/, 'form.one', 'b', 'b']],
+      ['b', ['b', Form], ['b', Form, /c/], ['b', Form, '/c', 'd/']],
+    ],
+  ])('is told by %s, however it is written', (_, pattern, same, different) => {
+    const { handler } = recording();
+    const subscription = running.emissions.subscribe(pattern, handler, { id: 'Form' });
+    const isSubscribed = (asked: EmissionPattern) =>
+      [handler, 'Form'].map((each) => running.emissions.isSubscribed(each, asked));
+
+    for (const each of same) expect(isSubscribed(each)).toEqual([true, true]);
+    for (const each of different) expect(isSubscribed(each)).toEqual([false, false]);
+    running.emissions.subscribe('other', handler);
+    expect([isSubscribed(pattern), isSubscribed('other')]).toEqual([
+      [false, false],
+      [true, true],
+    ]);
+    subscription.unsubscribe();
+    expect(isSubscribed('other')).toEqual([false, false]);
+  });
+
+  it('is told of handlers that were found, too', () => {
+    const found = (pattern: EmissionPattern) =>
+      running.emissions.isSubscribed('Found.handle', pattern);
+    expect([found([Form, 'found']), found(['found', Form]), found('found')]).toEqual([
+      true,
+      true,
+      false,
+    ]);
+  });
+
+  it('is refused with a pattern that is none', () => {
+    expect(() => running.emissions.isSubscribed('Form', 'a b')).toThrow(PatternError);
+    expect(() => running.emissions.isSubscribed('Form', class {} as never)).toThrow(PatternError);
   });
 
   it('does not include a pattern that fails to answer', () => {

@@ -36,6 +36,12 @@ export class Pattern {
     this.names = names.includes(undefined) ? undefined : (names as string[]);
   }
 
+  /** Whether another says the same, in whatever order and however often: a class says its name. */
+  equals(other: Pattern): boolean {
+    const [mine, theirs] = [idsOf(this.#matchers), idsOf(other.#matchers)];
+    return mine.size === theirs.size && [...mine].every((id) => theirs.has(id));
+  }
+
   /**
    * Tells whether the pattern takes emissions of this name.
    *
@@ -54,15 +60,22 @@ export class Pattern {
 
 interface Matcher {
   readonly text: string;
+  /** Where the text alone does not say what it matches. */
+  readonly id?: string;
   readonly name?: string;
   test(name: string): boolean;
+}
+
+function idsOf(matchers: readonly Matcher[]): Set<string> {
+  return new Set(matchers.map(({ id, text }) => id ?? text));
 }
 
 function compile(pattern: unknown): Matcher[] {
   if (typeof pattern === 'string') return [compileText(pattern)];
   if (types.isRegExp(pattern)) {
     const regexp = new RegExp(pattern.source, pattern.flags.replaceAll('g', ''));
-    return [{ text: String(pattern), test: (name) => matchRegExp(regexp, name) }];
+    const id = `RegExp ${String(regexp)}`;
+    return [{ text: String(pattern), id, test: (name) => matchRegExp(regexp, name) }];
   }
   if (Array.isArray(pattern)) {
     if (pattern.length === 0) throw new PatternError(pattern, 'an empty array matches nothing');
