@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { CallHandler, ExecutionContext } from '@nestjs/common';
+import { Logger, type CallHandler, type ExecutionContext } from '@nestjs/common';
 import { tap, type Observable } from 'rxjs';
 import type { BufferContext } from './buffer.context.js';
 import { describeFailure } from './commit-failure.js';
@@ -7,6 +7,8 @@ import { answersTo, type GraphqlAsked } from './graphql-batch.js';
 import { HttpOutcome } from './http-outcome.js';
 import type { UnitContext } from './unit-of-work.js';
 import { within } from './within.js';
+
+const logger = new Logger('Emissions');
 
 /** What is read of a resolver's arguments: `(root, args, context, info)`. */
 export interface GraphqlCall {
@@ -140,6 +142,7 @@ function hasErrors(body: unknown, asked: GraphqlAsked): boolean {
 function answer(response: ServerResponse, error: unknown): void {
   const { status, body } = describeFailure(error);
   const { message } = body as { message?: unknown };
+  if (status >= 500) logger.error(`The commit failed; the operation answers ${status}.`, error);
   const code = (error as { code?: unknown } | undefined)?.code;
   const extensions = typeof code === 'string' ? { code } : {};
   const text = JSON.stringify({ errors: [{ message, extensions }], data: null });

@@ -1,11 +1,12 @@
 import { EmissionsError } from '../emission/emissions.error.js';
 
-/** A commit did not fit into a consumer's queue. Nothing of it was handed over; HTTP answers 503. */
+/** A commit did not fit into a consumer's queue. Nothing of it was handed over; HTTP answers 503, without the message. */
 export class PipelineFullError extends EmissionsError {
   /** Read by Nest's exception filter: the service is overloaded, and the client may try again. */
   readonly statusCode = 503;
   readonly status = 503;
-  readonly expose = true;
+  /** What the message says is for developers: it is logged, and not sent. */
+  readonly expose = false;
 
   constructor(
     /** Whose queue was full. */
@@ -16,11 +17,11 @@ export class PipelineFullError extends EmissionsError {
   }
 }
 
-/** A commit came after the application had begun to close, or waited for room when it did. HTTP answers 503. */
+/** A commit came after the application had begun to close, or waited for room when it did. HTTP answers 503, without the message. */
 export class PipelineClosedError extends EmissionsError {
   readonly statusCode = 503;
   readonly status = 503;
-  readonly expose = true;
+  readonly expose = false;
 
   constructor() {
     super(

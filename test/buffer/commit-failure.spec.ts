@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { inspect } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   Catch,
@@ -18,6 +19,7 @@ import {
   type ExceptionFilter,
 } from '@nestjs/common';
 import { Emissions, OnEmission } from 'nestjs-emissions';
+import { captureLogs } from '../support/logs.js';
 import { HeldAdapter } from '../support/adapters.js';
 import { site, SITES, type Site } from '../support/site.js';
 import { listen } from '../support/signals.js';
@@ -133,8 +135,9 @@ describe.each(SITES)('a commit that fails on %s with the %s', (server, integrati
   });
 
   it.each(['reject', 'wait'] as const)(
-    'for want of room (%s) answers 503, and nothing is delivered',
+    'for want of room (%s) answers a plain 503, logs why, and nothing is delivered',
     async (overflow) => {
+      using logs = captureLogs();
       const full = new HeldAdapter();
       at.emissions.addAdapter('full', full, { capacity: 2, batchSize: 1, overflow });
       using log = listen('emissions:buffer:terminated');
@@ -143,8 +146,10 @@ describe.each(SITES)('a commit that fails on %s with the %s', (server, integrati
       expect(status).toBe(503);
       expect(json(text)).toEqual({
         statusCode: 503,
-        message: expect.stringContaining('The queue of the adapter full is full'),
+        message: 'Service Unavailable',
       });
+      const logged = inspect(logs.entries.filter(({ level }) => level === 'error'));
+      expect(logged).toContain('The queue of the adapter full is full');
       expect(headers['content-length']).toBe(String(Buffer.byteLength(text)));
       expect(log.all.map(({ message }) => [message.count, message.error])).toEqual([
         [2, expect.objectContaining({ code: 'EMISSIONS_PIPELINE_FULL' })],

@@ -13,6 +13,7 @@ import {
   Resolver,
 } from '@nestjs/graphql';
 import { Emissions, PipelineFullError } from 'nestjs-emissions';
+import { captureLogs } from '../support/logs.js';
 import { listen } from '../support/signals.js';
 import { site, type Site } from '../support/site.js';
 import { rounds, until } from '../support/until.js';
@@ -199,12 +200,15 @@ describe.each(['interceptor', 'both'] as const)('a GraphQL operation (with %s)',
   });
 
   it('whose commit fails answers that, in the words of GraphQL', async () => {
-    at.commits.refuse(new PipelineFullError('sink', 'There is no room.'));
+    using logs = captureLogs();
+    const full = new PipelineFullError('sink', 'There is no room. Raise it.');
+    at.commits.refuse(full);
     expect(await send('mutation { place(name: "a") { name } }')).toEqual({
       status: 503,
       data: null,
-      errors: [{ message: 'There is no room.', extensions: { code: 'EMISSIONS_PIPELINE_FULL' } }],
+      errors: [{ message: 'Service Unavailable', extensions: { code: 'EMISSIONS_PIPELINE_FULL' } }],
     });
+    expect(logs.entries).toMatchObject([{ level: 'error', rest: [full, 'Emissions'] }]);
     expect(await at.names()).toEqual([]);
   });
 
