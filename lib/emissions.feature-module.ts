@@ -5,6 +5,7 @@ import type { AdapterRegistration } from './adapter.registration.js';
 import { ConfigurationError } from './emission/emission.errors.js';
 import type { TopicMap } from './emission/topics.js';
 import { EmissionsLauncher } from './emissions.launcher.js';
+import { checkOptions } from './emissions.module-definition.js';
 
 /** What `forFeature` takes. */
 export interface EmissionsFeature {
@@ -30,7 +31,9 @@ export class EmissionsFeatureModule implements OnModuleInit {
 
   /** @throws ConfigurationError for an option it does not have, or what is no registration */
   static with(feature: EmissionsFeature): DynamicModule {
-    const unknown = Object.keys(feature).find((key) => !KEYS.includes(key));
+    const unknown = Object.keys(checkOptions('forFeature', feature)).find(
+      (key) => !KEYS.includes(key),
+    );
     if (unknown !== undefined) {
       throw new ConfigurationError(
         `forFeature has no option "${unknown}". It has: ${KEYS.join(', ')}.`,

@@ -71,12 +71,28 @@ const ASYNC_KEYS: readonly string[] = [
   'useFactory',
 ];
 
-/** @throws ConfigurationError when something stands beside the factory that belongs into it */
+const FACTORIES = ['useFactory', 'useClass', 'useExisting'] as const;
+
+/** @throws ConfigurationError when they are no options at all, with the method they were given to */
+export function checkOptions<T extends object>(method: string, options: T): T {
+  if (typeof options === 'object' && options !== null && !Array.isArray(options)) return options;
+  throw new ConfigurationError(`${method} takes an object of options, but got ${quote(options)}.`);
+}
+
+/** @throws ConfigurationError when something stands beside the factory that belongs into it, or there is no factory */
 export function checkAsyncOptions(options: EmissionsAsyncOptions): EmissionsAsyncOptions {
-  const unknown = Object.keys(options).find((key) => !ASYNC_KEYS.includes(key));
-  if (unknown === undefined) return options;
+  const unknown = Object.keys(checkOptions('forRootAsync', options)).find(
+    (key) => !ASYNC_KEYS.includes(key),
+  );
+  if (unknown !== undefined) {
+    throw new ConfigurationError(
+      `forRootAsync has no option "${unknown}" beside the factory; return it from there. It has: ${ASYNC_KEYS.join(', ')}.`,
+    );
+  }
+  const given = FACTORIES.filter((key) => options[key] !== undefined);
+  if (given.length === 1) return options;
   throw new ConfigurationError(
-    `forRootAsync has no option "${unknown}" beside the factory; return it from there. It has: ${ASYNC_KEYS.join(', ')}.`,
+    `forRootAsync takes exactly one of ${FACTORIES.join(', ')}, but got ${given.length === 0 ? 'none' : given.join(' and ')}.`,
   );
 }
 
@@ -89,6 +105,12 @@ function withExtras(definition: DynamicModule, extras: EmissionsModuleExtras): D
     throw new ConfigurationError(
       `interceptor takes 'manual' or 'global', but got ${quote(interceptor)}.`,
     );
+  }
+  if (typeof isGlobal !== 'boolean') {
+    throw new ConfigurationError(`isGlobal takes true or false, but got ${quote(isGlobal)}.`);
+  }
+  if (!Array.isArray(imports)) {
+    throw new ConfigurationError(`imports takes an array of modules, but got ${quote(imports)}.`);
   }
   // forRootAsync has put them into the definition already.
   const all = [...new Set([...(definition.imports ?? []), ...imports])];

@@ -18,6 +18,7 @@ import {
 import { EmissionsLauncher } from './emissions.launcher.js';
 import {
   checkAsyncOptions,
+  checkOptions,
   EmissionsConfigurableModule,
   GIVEN_OPTIONS,
   type EmissionsAsyncOptions,
@@ -37,6 +38,7 @@ import { HandlerInvoker } from './handlers/handler.invoker.js';
 import { HandlerRegistry } from './handlers/handler.registry.js';
 import { Pipeline } from './pipeline/pipeline.js';
 import { PipelinePlanner } from './pipeline.plan.js';
+import { RefusedModule } from './refused.module.js';
 import { Subscriptions } from './subscriptions.js';
 
 type Options = ResolvedEmissionsOptions;
@@ -146,31 +148,29 @@ const exported = [
  * Brings emissions to an application. Import `EmissionsModule.forRoot(options)` (or `forRootAsync`) once, in the root module;
  * `Emissions`, the interceptor and the middleware can then be used everywhere.
  *
- * Options are checked when the application starts: a wrong one is a `ConfigurationError` that names it.
+ * Options are checked when the application starts: a wrong one is a `ConfigurationError` that names it, with which
+ * `NestFactory.create` (given `abortOnError: false`) or `compile()` rejects.
  */
 @Module({ imports: [DiscoveryModule], providers, exports: exported })
 export class EmissionsModule extends EmissionsConfigurableModule {
   /** Brings emissions to the application; without options, every default holds. */
   static override forRoot(options: EmissionsOptions & EmissionsModuleExtras = {}): DynamicModule {
-    return super.forRoot(options);
+    return RefusedModule.unless(() => super.forRoot(checkOptions('forRoot', options)));
   }
 
   /**
-   * As `forRoot`, with options that a factory makes; the adapters, which are part of the module graph, stand beside it.
-   *
-   * @throws ConfigurationError for an option that belongs into the factory; at start-up, for one that is wrong
+   * As `forRoot`, with options that a factory makes; the adapters, which are part of the module graph, stand beside it. What
+   * belongs into the factory is refused beside it, and the other way round.
    */
   static override forRootAsync(options: EmissionsAsyncOptions): DynamicModule {
-    return super.forRootAsync(checkAsyncOptions(options));
+    return RefusedModule.unless(() => super.forRootAsync(checkAsyncOptions(options)));
   }
 
   /**
-   * Adds a feature module's own adapters and topics to those of `forRoot`.
-   *
-   * @throws ConfigurationError for what is no registration; at start-up, when a name belongs to two topics, an adapter's name
-   * is taken, or there is no `forRoot`
+   * Adds a feature module's own adapters and topics to those of `forRoot`. The application does not start when a name belongs
+   * to two topics, an adapter's name is taken, or there is no `forRoot`.
    */
   static forFeature(feature: EmissionsFeature): DynamicModule {
-    return EmissionsFeatureModule.with(feature);
+    return RefusedModule.unless(() => EmissionsFeatureModule.with(feature));
   }
 }

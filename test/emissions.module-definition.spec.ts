@@ -1,7 +1,10 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { Injectable, Module, type DynamicModule } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { Test } from '@nestjs/testing';
 import {
   ConfigurationError,
+  Emissions,
   EmissionsModule,
   defineTopics,
   type EmissionsOptions,
@@ -10,6 +13,7 @@ import { RecordingAdapter } from './support/adapters.js';
 import { start } from './support/app.js';
 import { emitAndSettle } from './support/emit.js';
 import { silence } from './support/logs.js';
+import { rounds } from './support/until.js';
 
 beforeEach(silence);
 
@@ -113,22 +117,108 @@ describe('forRootAsync', () => {
   );
 });
 
-describe('forRoot', () => {
-  it.each([
-    [{ interceptor: 'both' }, /interceptor takes 'manual' or 'global', but got 'both'/],
-    [{ adapters: {} }, /adapters takes an array of registrations/],
-  ])('refuses what is no part of the module graph: %j', (options, message) => {
-    expect(() => EmissionsModule.forRoot(options as never)).toThrow(ConfigurationError);
-    expect(() => EmissionsModule.forRoot(options as never)).toThrow(message);
-  });
-});
+/** Every way to import the module wrongly. */
+const WRONG: [string, () => DynamicModule, RegExp][] = [
+  [
+    'an interceptor that is none',
+    () => EmissionsModule.forRoot({ interceptor: 'both' as never }),
+    /^interceptor takes 'manual' or 'global', but got 'both'/,
+  ],
+  [
+    'adapters that are no array',
+    () => EmissionsModule.forRoot({ adapters: {} as never }),
+    /^adapters takes an array of registrations/,
+  ],
+  [
+    'an adapter that is none, beside a factory',
+    () => EmissionsModule.forRootAsync({ adapters: [7 as never], useFactory: () => ({}) }),
+    /^adapters\[0\] takes a class or/,
+  ],
+  [
+    'isGlobal that is neither',
+    () => EmissionsModule.forRoot({ isGlobal: 'yes' as never }),
+    /^isGlobal takes true or false, but got 'yes'/,
+  ],
+  [
+    'imports that are no array',
+    () => EmissionsModule.forRoot({ imports: SettingsModule as never }),
+    /^imports takes an array of modules/,
+  ],
+  ['no options', () => EmissionsModule.forRoot(null as never), /^forRoot takes an object .*null/],
+  [
+    'a wrong option',
+    () => EmissionsModule.forRoot({ maxDepth: 0 }),
+    /^maxDepth takes a whole number of 1 or more, but got 0/,
+  ],
+  [
+    'a wrong option of a factory',
+    () => EmissionsModule.forRootAsync({ useFactory: () => ({ maxDepth: 0 }) }),
+    /^maxDepth takes a whole number of 1 or more, but got 0/,
+  ],
+  [
+    'what belongs into the factory',
+    () => EmissionsModule.forRootAsync({ topics: {}, useFactory: () => ({}) } as never),
+    /no option "topics" beside the factory; return it from there/,
+  ],
+  [
+    'no factory',
+    () => EmissionsModule.forRootAsync({}),
+    /^forRootAsync takes exactly one of useFactory, useClass, useExisting, but got none/,
+  ],
+  [
+    'nothing for a factory',
+    () => EmissionsModule.forRootAsync(undefined as never),
+    /^forRootAsync takes an object of options, but got undefined/,
+  ],
+  [
+    'an option that a feature does not have',
+    () => EmissionsModule.forFeature({ topic: {} } as never),
+    /^forFeature has no option "topic"/,
+  ],
+  [
+    'an adapter of a feature that is none',
+    () => EmissionsModule.forFeature({ adapters: ['audit' as never] }),
+    /^adapters\[0\] takes a class or/,
+  ],
+  [
+    'nothing for a feature',
+    () => EmissionsModule.forFeature(undefined as never),
+    /^forFeature takes an object of options, but got undefined/,
+  ],
+];
 
-describe('forRootAsync beside its factory', () => {
-  it('takes nothing that belongs into it', () => {
-    const misplaced = { topics: {}, useFactory: () => ({}) };
+describe('A module that is imported with', () => {
+  it.each(WRONG)(
+    '%s can be declared, and its application does not start',
+    async (_, imported, message) => {
+      @Injectable()
+      class User {
+        constructor(readonly emissions: Emissions) {}
+      }
+      @Module({ imports: [imported()], providers: [User] })
+      class App {}
+      const creations = await Promise.allSettled([
+        NestFactory.create(App, { logger: false, abortOnError: false }),
+        Test.createTestingModule({ imports: [App] }).compile(),
+      ]);
 
-    expect(() => EmissionsModule.forRootAsync(misplaced as never)).toThrow(
-      /no option "topics" beside the factory; return it from there/,
-    );
+      for (const creation of creations) {
+        expect(creation).toEqual({ status: 'rejected', reason: expect.any(ConfigurationError) });
+        expect((creation as PromiseRejectedResult).reason).toMatchObject({
+          message: expect.stringMatching(message),
+        });
+      }
+    },
+  );
+
+  it('wrong options harms nobody as long as no application is made of it', async () => {
+    const rejected: unknown[] = [];
+    const note = (error: unknown): void => void rejected.push(error);
+    process.on('unhandledRejection', note);
+    EmissionsModule.forRoot({ adapters: {} as never });
+    await rounds();
+    process.off('unhandledRejection', note);
+
+    expect(rejected).toEqual([]);
   });
 });
