@@ -1,3 +1,6 @@
+export { adapterContract } from './adapter.contract.js';
+export type { AdapterContractOptions } from './adapter.contract.js';
+export type { AdapterFeatures } from './adapter.features.js';
 export { createEmission } from './create-emission.js';
 export type { CreateOptions } from './create-emission.js';
 export type {
@@ -17,6 +20,8 @@ export { emissionMatchers } from './recorder.matchers.js';
 export type { EmissionMatchers } from './recorder.matchers.js';
 export { runHandler } from './run-handler.js';
 export type { HandlerOutcome, MethodOf, ResultOf, RunHandlerOptions } from './run-handler.js';
+export { serveAdapter } from './served-adapter.js';
+export type { Arrival, ServedAdapter } from './served-adapter.js';
 export { passTime, settledInNoTime } from './stopped-clock.js';
 export type { StoppedClockOptions } from './stopped-clock.js';
 export { ExpectationError, TestingError } from './testing.errors.js';
