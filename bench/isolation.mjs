@@ -2,8 +2,8 @@
 import { Emissions, EmissionsModule, OnEmission } from '../dist/index.js';
 import { application, handlersClass, payload } from './harness/applications.mjs';
 
-const EMISSIONS = 300_000;
-const WARM_UP = 60_000;
+const EMISSIONS = 2_400_000;
+const WARM_UP = 600_000;
 
 class Fast {
   count = 0;
@@ -15,10 +15,10 @@ class Fast {
 const stuck = { deliver: () => new Promise(() => {}) };
 /** Takes a turn of the event loop for each batch. */
 const slow = { deliver: () => new Promise((resolve) => setTimeout(resolve, 5)) };
-const shedding = { overflow: 'drop-oldest', capacity: 1_000 };
+const shedding = (overflow) => ({ overflow, capacity: 1_000 });
 
 /** Emissions a second that every fast adapter has delivered. */
-function fast(others, { fastAdapters = 2, names = 1 } = {}) {
+function fast(others, { fastAdapters = 2, names = 1, overflow = 'drop-oldest' } = {}) {
   return async () => {
     const adapters = Array.from({ length: fastAdapters }, () => new Fast());
     const app = await application({
@@ -28,7 +28,7 @@ function fast(others, { fastAdapters = 2, names = 1 } = {}) {
           pipeline: { capacity: 100_000 },
           adapters: [
             ...adapters.map((useValue, i) => ({ name: `fast ${i}`, useValue })),
-            ...others.map((useValue, i) => ({ name: `other ${i}`, useValue, consumer: shedding })),
+            ...others.map((useValue, i) => ({ name: `other ${i}`, useValue, consumer: shedding(overflow) })),
           ],
         }),
       ],
@@ -40,13 +40,14 @@ function fast(others, { fastAdapters = 2, names = 1 } = {}) {
 
 async function throughput(emissions, adapters, names) {
   const order = payload(1);
+  const all = Array.from({ length: names }, (_, i) => `name.${i}`);
   let emitted = 0;
   const emit = async (count) => {
     const target = emitted + count;
     while (emitted < target) {
       for (let i = 0; i < 100; i++) {
         await emissions.run(() => {
-          for (let k = 0; k < 3; k++) emissions.emit(`name.${emitted++ % names}`, order);
+          for (let k = 0; k < 3; k++) emissions.emit(all[emitted++ % names], order);
         });
       }
       await new Promise(setImmediate);
@@ -90,7 +91,8 @@ export default {
   rounds: 5,
   contenders: {
     '2 fast': { run: fast([]) },
-    '2 fast, 1 stuck': { run: fast([stuck]) },
+    '2 fast, 1 stuck': { run: fast([stuck]), label: 'it sheds its oldest' },
+    '2 fast, 1 stuck, shedding its newest': { run: fast([stuck], { overflow: 'drop-newest' }) },
     '2 fast, 1 stuck, 1 slow': { run: fast([stuck, slow]) },
     '1 consumer': { run: fast([], { fastAdapters: 1 }) },
     '3 consumers': { run: fast([], { fastAdapters: 3 }) },

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 import type { Emission } from '../emission/emission.js';
-import type { Invocation, InvocationScope } from '../handlers/handler.invoker.js';
+import type { EmissionHandler, HandlerContext } from '../handlers/handler.js';
+import type { CallRules, InvocationScope } from '../handlers/handler.invoker.js';
 import { BufferAlreadyStartedError, BufferNotStartedError } from './buffer.errors.js';
 import { EmissionBuffer, type Outlet } from './emission-buffer.js';
 import { Handling } from './handling.js';
@@ -124,27 +125,34 @@ export class BufferContext implements InvocationScope {
     return result;
   }
 
-  call(invocation: Invocation, outlet?: Outlet): void | Promise<void> {
-    const handling = this.#handlingOf(invocation.emission, outlet);
+  call<C extends HandlerContext>(
+    emission: Emission,
+    method: EmissionHandler<never>,
+    context: C,
+    rules: CallRules<C>,
+    outlet?: Outlet,
+  ): void | Promise<void> {
+    const handling = this.#handlingOf(emission, outlet);
     let result: unknown;
     try {
-      result = handling.call(invocation);
-      if (isThenable(result)) return this.#follow(result, handling, invocation);
+      result = handling.call(method, context);
+      if (isThenable(result)) return this.#follow(result, handling, context, rules);
     } catch (error) {
       handling.buffer.terminate();
       throw error;
     }
-    const committed = this.#settle(handling, invocation, result);
-    if (committed !== undefined) return committed.then(() => invocation.over(result));
-    invocation.over(result);
+    const committed = this.#settle(handling, rules.keeps(result, context));
+    if (committed !== undefined) return committed.then(() => rules.over(result, context, emission));
+    rules.over(result, context, emission);
     // The next handler of this emission may use the unit.
     if (outlet === undefined && handling.isReusable) this.#reusable = handling;
   }
 
-  async #follow(
+  async #follow<C extends HandlerContext>(
     pending: PromiseLike<unknown>,
     handling: Handling,
-    invocation: Invocation,
+    context: C,
+    rules: CallRules<C>,
   ): Promise<void> {
     let result: unknown;
     try {
@@ -153,18 +161,14 @@ export class BufferContext implements InvocationScope {
       handling.buffer.terminate();
       throw error;
     }
-    const committed = this.#settle(handling, invocation, result);
+    const committed = this.#settle(handling, rules.keeps(result, context));
     if (committed !== undefined) await committed;
-    invocation.over(result);
+    rules.over(result, context, handling.cause);
   }
 
-  /** The handler has returned: what it emitted is committed or discarded. */
-  #settle(
-    handling: Handling,
-    invocation: Invocation,
-    result: unknown,
-  ): Promise<unknown> | undefined {
-    if (invocation.keeps(result)) return handling.end(this.#ended) && commit(handling);
+  /** A handler has returned: what it emitted is committed or discarded. */
+  #settle(handling: Handling, kept: boolean): Promise<unknown> | undefined {
+    if (kept) return handling.end(this.#ended) && commit(handling);
     handling.buffer.terminate();
     return undefined;
   }

@@ -191,7 +191,7 @@ export class EmissionBuffer {
   }
 
   #handOver(channel: HandOverChannel): number | Promise<number> {
-    const started = hasListeners(channel) ? performance.now() : Infinity;
+    const started = hasListeners(channel) ? performance.now() : UNHEARD;
     const taken = this.#take();
     if (taken.length === 0) return this.#handedOver(channel, 0, started);
     try {
@@ -208,8 +208,8 @@ export class EmissionBuffer {
 
   #handedOver(channel: HandOverChannel, count: number, started: number): number {
     if (channel === 'emissions:buffer:committed') this.#state = 'committed';
-    if (hasListeners(channel)) {
-      const durationMs = Math.max(0, performance.now() - started);
+    if (started !== UNHEARD) {
+      const durationMs = performance.now() - started;
       signal(channel, () => ({ count, durationMs }));
     }
     return count;
@@ -225,6 +225,9 @@ export class EmissionBuffer {
     throw error;
   }
 }
+
+/** In the place of when a hand-over began, when nobody listens. */
+const UNHEARD = -1;
 
 type HandOverChannel = 'emissions:buffer:committed' | 'emissions:buffer:flushed';
 

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 import type { Emission } from '../emission/emission.js';
-import type { Invocation } from '../handlers/handler.invoker.js';
+import type { EmissionHandler, HandlerContext } from '../handlers/handler.js';
 import type { EmissionBuffer } from './emission-buffer.js';
 import { UnitOrigin, type UnitOfWork } from './unit-of-work.js';
 
@@ -49,7 +49,7 @@ export class Handling implements UnitOfWork {
   }
 
   /** Calls a handler, which has no buffer yet. */
-  call({ method, context }: Invocation): unknown {
+  call(method: EmissionHandler<never>, context: HandlerContext): unknown {
     this.#buffer = undefined;
     const { cause } = this;
     return this.#scope.runInAsyncScope(

@@ -64,6 +64,8 @@ export class EmissionFactory {
   /** Names that passed the check, with their topics, so that each name pays for that once. */
   readonly #names = new Map<string, string | undefined>();
   #topicsVersion = -1;
+  #lastName: string | undefined;
+  #lastTopic: string | undefined;
 
   constructor(topics: TopicRouter, options: EmissionFactoryOptions) {
     this.#topics = topics;
@@ -103,27 +105,34 @@ export class EmissionFactory {
         this.#tenantIn(copied) ??
         cause?.tenant,
       key: options?.key,
-      source: options?.source ?? origin.source,
       correlationId: cause?.correlationId ?? origin.correlationId ?? id,
       causationId: cause?.id,
       depth: cause === undefined ? 0 : cause.depth + 1,
-      initializedAt: origin.initializedAt,
       occurredAt,
-      ttlMs: options?.ttlMs,
     };
-    return deep ? sealed(emission) : Object.freeze(emission);
+    const source = options?.source ?? origin.source;
+    const rare =
+      source !== undefined || origin.initializedAt !== undefined || options?.ttlMs !== undefined;
+    // Few emissions have these. Two shapes, and no more: what reads emissions everywhere stays quick.
+    const whole = rare
+      ? { ...emission, source, initializedAt: origin.initializedAt, ttlMs: options?.ttlMs }
+      : emission;
+    return deep ? sealed(whole) : Object.freeze(whole);
   }
 
   #topicOf(name: string): string | undefined {
     if (this.#topicsVersion !== this.#topics.version || this.#names.size > REMEMBERED_NAMES) {
       this.#names.clear();
       this.#topicsVersion = this.#topics.version;
+    } else if (name === this.#lastName) return this.#lastTopic;
+    let topic = this.#names.get(name);
+    if (topic === undefined && !this.#names.has(name)) {
+      assertName(name);
+      topic = this.#topics.topicOf(name);
+      this.#names.set(name, topic);
     }
-    const known = this.#names.get(name);
-    if (known !== undefined || this.#names.has(name)) return known;
-    assertName(name);
-    const topic = this.#topics.topicOf(name);
-    this.#names.set(name, topic);
+    this.#lastName = name;
+    this.#lastTopic = topic;
     return topic;
   }
 

@@ -40,11 +40,13 @@ function copyArray(source: readonly unknown[], depth: number): object | typeof N
   const target = source.slice();
   for (let i = 0; i < target.length; i++) {
     const part = target[i];
-    if (typeof part === 'object' && part !== null) {
-      if ((target[i] = copy(part, depth + 1)) === NOT_PLAIN) return NOT_PLAIN;
-    } else if (typeof part === 'function' || typeof part === 'symbol') return NOT_PLAIN;
+    const type = typeof part;
+    if (type === 'string' || type === 'number') continue;
+    if (type === 'object' && part !== null) {
+      if ((target[i] = copy(part as object, depth + 1)) === NOT_PLAIN) return NOT_PLAIN;
+    } else if (type === 'function' || type === 'symbol') return NOT_PLAIN;
     // It may be a hole.
-    else if (part === undefined) target[i] = undefined;
+    else if (type === 'undefined') target[i] = undefined;
   }
   return freeze(target);
 }
@@ -52,16 +54,20 @@ function copyArray(source: readonly unknown[], depth: number): object | typeof N
 function copyObject(source: object, depth: number): object | typeof NOT_PLAIN {
   if (getPrototypeOf(source) !== PLAIN) return NOT_PLAIN;
   const target: Record<string, unknown> = { ...source };
+  let values = 0;
   for (const key in target) {
-    if (--valuesLeft < 0) return NOT_PLAIN;
+    values++;
     const part = target[key];
-    if (typeof part === 'object' && part !== null) {
+    const type = typeof part;
+    if (type === 'string' || type === 'number') continue;
+    if (type === 'object' && part !== null) {
       // Assigning to this one would change the prototype.
       if (key === '__proto__') return NOT_PLAIN;
       // Somebody gave it to all objects: it is no part of this one.
       if (!hasOwn(target, key)) continue;
-      if ((target[key] = copy(part, depth + 1)) === NOT_PLAIN) return NOT_PLAIN;
-    } else if (typeof part === 'function' || typeof part === 'symbol') return NOT_PLAIN;
+      if ((target[key] = copy(part as object, depth + 1)) === NOT_PLAIN) return NOT_PLAIN;
+    } else if (type === 'function' || type === 'symbol') return NOT_PLAIN;
   }
-  return getOwnPropertySymbols(target).length > 0 ? NOT_PLAIN : freeze(target);
+  if ((valuesLeft -= values) < 0 || getOwnPropertySymbols(target).length > 0) return NOT_PLAIN;
+  return freeze(target);
 }

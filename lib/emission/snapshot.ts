@@ -60,7 +60,12 @@ export function snapshot<T>(value: T, root = 'payload'): T {
 /** Freezes an emission whose payload is a snapshot; one of bytes is handed out, like all bytes. */
 export function sealed(emission: Emission): Emission {
   const { payload } = emission;
-  if (isUnfrozen(payload)) handOut(emission, 'payload', payload);
+  // A plain object was frozen when it was copied; asking costs as much as freezing the emission.
+  const isPlain =
+    typeof payload === 'object' &&
+    payload !== null &&
+    Object.getPrototypeOf(payload) === Object.prototype;
+  if (!isPlain && isUnfrozen(payload)) handOut(emission, 'payload', payload);
   return Object.freeze(emission);
 }
 

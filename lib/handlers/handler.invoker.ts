@@ -13,22 +13,25 @@ export type Outlet = (emissions: readonly Emission[]) => void | Promise<void>;
  */
 export interface InvocationScope {
   /**
-   * Calls a handler, then commits what it emitted when the call `keeps` it, else discards it, as when it throws; then tells
-   * the call that it is `over`, and resolves. Stays synchronous when all of it is. With an outlet of its own the call is part
+   * Calls a handler, then commits what it emitted when the rules keep it, else discards it, as when it throws; then says that
+   * the call is over, and resolves. Stays synchronous when all of it is. With an outlet of its own the call is part
    * of a commit, and stays in the async context of whoever commits; else it runs outside of any.
    */
-  call(invocation: Invocation, outlet?: Outlet): void | Promise<void>;
+  call<C extends HandlerContext>(
+    emission: Emission,
+    method: EmissionHandler<never>,
+    context: C,
+    rules: CallRules<C>,
+    outlet?: Outlet,
+  ): void | Promise<void>;
 }
 
-/** One call of a handler, for whoever gives it its unit of work. */
-export interface Invocation {
-  /** What it handles. */
-  readonly emission: Emission;
-  readonly method: EmissionHandler<never>;
-  readonly context: HandlerContext;
+/** What becomes of a call that has returned. */
+export interface CallRules<C extends HandlerContext> {
   /** Whether what the handler emitted counts. */
-  keeps(result: unknown): boolean;
-  over(result: unknown): void;
+  keeps(result: unknown, context: C): boolean;
+  /** What it emitted is committed or discarded. */
+  over(result: unknown, context: C, emission: Emission): void;
 }
 
 /** A call as whoever makes it knows it; what that does not say, it does not know. */
@@ -57,49 +60,20 @@ export class HandlerInvoker {
     call: HandlerCall,
     outlet?: Outlet,
   ): void | Promise<void> {
+    const context = new CallContext(call, handler.name);
     const method = handler.host.resolve(emission);
     if (!(method instanceof Promise))
-      return this.#scope.call(new MethodCall(method, handler, emission, call), outlet);
-    return method.then((resolved) =>
-      this.#scope.call(new MethodCall(resolved, handler, emission, call), outlet),
-    );
-  }
-}
-
-class MethodCall implements Invocation {
-  readonly context: HandlerContext;
-
-  constructor(
-    readonly method: EmissionHandler<never>,
-    readonly handler: Handler,
-    readonly emission: Emission,
-    readonly call: HandlerCall,
-  ) {
-    this.context = new CallContext(call, handler.name);
-  }
-
-  /** Unless it ignored the emission, or the call was given up. */
-  keeps(result: unknown): boolean {
-    return result !== IGNORED && this.call.aborted !== true;
-  }
-
-  over(result: unknown): void {
-    const { handler, emission, call } = this;
-    if (!callsAreHeard('handler') || call.aborted === true) return;
-    signal(
-      result === IGNORED ? 'emissions:handler:ignored' : 'emissions:handler:succeeded',
-      () => ({
-        handler: handler.name,
-        emission: emission.name,
-        durationMs: call.durationMs ?? 0,
-        attempt: call.attempt,
-      }),
-    );
+      return this.#scope.call(emission, method, context, RULES, outlet);
+    return method.then((resolved) => this.#scope.call(emission, resolved, context, RULES, outlet));
   }
 }
 
 /** What a handler sees of the call it runs in. */
 class CallContext implements HandlerContext {
+  static callOf(context: CallContext): HandlerCall {
+    return context.#call;
+  }
+
   readonly #call: HandlerCall;
 
   constructor(
@@ -117,3 +91,23 @@ class CallContext implements HandlerContext {
     return this.#call.signal;
   }
 }
+
+const RULES: CallRules<CallContext> = {
+  /** Unless it ignored the emission, or the call was given up. */
+  keeps: (result, context) => result !== IGNORED && CallContext.callOf(context).aborted !== true,
+
+  over: (result, context, emission) => {
+    if (!callsAreHeard('handler')) return;
+    const { aborted, durationMs = 0, attempt } = CallContext.callOf(context);
+    if (aborted === true) return;
+    signal(
+      result === IGNORED ? 'emissions:handler:ignored' : 'emissions:handler:succeeded',
+      () => ({
+        handler: context.handlerId,
+        emission: emission.name,
+        durationMs,
+        attempt,
+      }),
+    );
+  },
+};

@@ -5,7 +5,8 @@ import { DeliveryTimeoutError, PipelineClosedError, ShutdownError } from './pipe
 
 /** One call of an adapter. The abort controller is made when somebody asks for its signal: most never do. */
 export class Attempt implements DeliveryContext {
-  readonly #started: number;
+  /** Undefined: it is not timed. */
+  readonly #started: number | undefined;
   #controller: AbortController | undefined;
   #reason: unknown;
   #timer: NodeJS.Timeout | undefined;
@@ -25,7 +26,7 @@ export class Attempt implements DeliveryContext {
     public keys: ReadonlySet<string>,
     timed: boolean,
   ) {
-    this.#started = timed ? performance.now() : Number.NaN;
+    this.#started = timed ? performance.now() : undefined;
   }
 
   get signal(): AbortSignal {
@@ -38,7 +39,7 @@ export class Attempt implements DeliveryContext {
 
   /** How long ago it began, in milliseconds; 0 when it is not timed. */
   get durationMs(): number {
-    return performance.now() - this.#started || 0;
+    return this.#started === undefined ? 0 : performance.now() - this.#started;
   }
 
   /** Whether it was given up before it settled; says so without making a signal. */

@@ -86,9 +86,11 @@ export class Backlog {
     return this.#lanes?.length ? this.#lanes.peek() : this.#queue.peek();
   }
 
-  /** Takes the oldest out, to give it up; look at `length` first. */
-  shed(): Emission {
-    return this.#lanes?.length ? this.#lanes.shed() : this.#queue.shift();
+  /** Takes the oldest out, to give it up for a new one; look at `length` first. */
+  swap(emission: Emission): Emission {
+    const oldest = this.#lanes?.length ? this.#lanes.shed() : this.#queue.shift();
+    this.#queue.push(emission);
+    return oldest;
   }
 
   clear(): void {

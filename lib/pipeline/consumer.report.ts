@@ -4,6 +4,7 @@ import type { Emission } from '../emission/emission.js';
 import { quote } from '../emission/quote.js';
 import {
   callsAreHeard,
+  sheddingIsHeard,
   signal,
   type AdapterFailed,
   type EmissionDropped,
@@ -76,15 +77,13 @@ export class ConsumerReport {
     this.#logger.error(`The ${kind} ${name} does not take '${emission}': ${messageOf(error)}`);
   }
 
-  overflowed(shed: readonly Emission[]): void {
-    const { name, options } = this.#destination;
-    signal('emissions:consumer:overflowed', () => ({
-      consumer: name,
-      policy: options.overflow,
-      count: shed.length,
-      capacity: options.capacity,
-    }));
-    this.dropped('overflow', shed.length, shed[0]);
+  /** A stuck consumer sheds all the time: nothing is put together when nobody listens. */
+  overflowed(count: number, first: Emission): void {
+    if (!sheddingIsHeard()) return;
+    const { name: consumer, options } = this.#destination;
+    const { overflow: policy, capacity } = options;
+    signal('emissions:consumer:overflowed', () => ({ consumer, policy, count, capacity }));
+    this.dropped('overflow', count, first);
   }
 
   dropped(reason: EmissionDropped['reason'], howMany: number, first: Emission | undefined): void {

@@ -1,4 +1,5 @@
 import type { Clock } from '../emission/clock.js';
+import type { ConsumerOptions } from '../emission/consumer.options.js';
 import type { Destination } from '../emission/destination.js';
 import type { Emission } from '../emission/emission.js';
 import { isInterested } from '../emission/interest.js';
@@ -49,6 +50,7 @@ export class Consumer implements Runnable, Caller {
   readonly #report: ConsumerReport;
   /** Whether there is nothing to collect before a call: one emission is a full batch. */
   readonly #singly: boolean;
+  readonly #concurrency: number;
   #offered = 0;
   #reserved = 0;
   #scheduled = false;
@@ -64,6 +66,7 @@ export class Consumer implements Runnable, Caller {
     readonly host: ConsumerHost,
   ) {
     const { concurrency, batchSize, maxWaitMs } = destination.options;
+    this.#concurrency = concurrency;
     this.#backlog = new Backlog(concurrency);
     this.#report = new ConsumerReport(destination);
     this.#calls = new Calls(destination, this, this.#report);
@@ -122,19 +125,23 @@ export class Consumer implements Runnable, Caller {
     }
   }
 
+  /** Whether so many can be accepted. */
+  canAccept(count: number): boolean {
+    if (this.destination.once) return false;
+    return this.room >= count || (!this.#singly && sheds(this.destination.options.overflow));
+  }
+
   /**
-   * Takes an emission there is room for: queues it, or keeps room for it until it arrives, when it may be handled without being
-   * queued. Returns whether it is to arrive.
+   * Takes emissions that can be accepted: queues them, or keeps room for them until they arrive, when they may be handled
+   * without being queued. Returns whether they are to arrive.
    */
-  accept(emission: Emission): boolean {
-    this.#offered++;
-    if (this.#singly) {
-      this.#reserved++;
-      return true;
+  accept(emissions: readonly Emission[]): boolean {
+    if (!this.#singly) this.push(emissions);
+    else {
+      this.#offered += emissions.length;
+      this.#reserved += emissions.length;
     }
-    this.#backlog.push(emission);
-    this.#wake();
-    return false;
+    return this.#singly;
   }
 
   /** An emission it keeps room for arrives: it is handled at once when nothing stands before it. */
@@ -168,19 +175,26 @@ export class Consumer implements Runnable, Caller {
       this.host.retire(this);
     }
     const { overflow } = this.destination.options;
+    const room = sheds(overflow) ? this.room : Infinity;
     this.#offered += emissions.length;
-    const sheds = overflow === 'drop-oldest' || overflow === 'drop-newest';
-    const shed: Emission[] = [];
-    for (const emission of emissions) {
-      if (!sheds || this.room > 0) this.#backlog.push(emission);
-      else if (overflow === 'drop-newest' || this.#backlog.length === 0) shed.push(emission);
+    if (emissions.length > room) this.#pushAndShed(emissions, room);
+    else for (const emission of emissions) this.#backlog.push(emission);
+    this.#wake();
+  }
+
+  #pushAndShed(emissions: readonly Emission[], room: number): void {
+    const isOldest = this.destination.options.overflow === 'drop-oldest';
+    let first: Emission | undefined;
+    for (let i = 0; i < emissions.length; i++) {
+      let shed = emissions[i]!;
+      if (i < room) this.#backlog.push(shed);
       else {
-        shed.push(this.#backlog.shed());
-        this.#backlog.push(emission);
+        // With nothing but calls under way, there is no older one to shed.
+        if (isOldest && this.#backlog.length > 0) shed = this.#backlog.swap(shed);
+        first ??= shed;
       }
     }
-    if (shed.length > 0) this.#report.overflowed(shed);
-    this.#wake();
+    this.#report.overflowed(emissions.length - Math.max(room, 0), first!);
   }
 
   /** Delivers what is there, as far as `concurrency` allows. Called by {@link Turns}. */
@@ -238,10 +252,10 @@ export class Consumer implements Runnable, Caller {
   }
 
   #work(): void {
-    const { concurrency, batchSize } = this.destination.options;
+    const { batchSize } = this.destination.options;
     this.#atWork = true;
     for (let calls = 0; calls < CALLS_PER_TURN; calls++) {
-      if (!this.#due() || this.#calls.count >= concurrency) break;
+      if (!this.#due() || this.#calls.count >= this.#concurrency) break;
       clearTimeout(this.#waitTimer);
       this.#waitTimer = undefined;
       this.#overdue = false;
@@ -255,19 +269,14 @@ export class Consumer implements Runnable, Caller {
   #isFreeFor(emission: Emission): boolean {
     return (
       this.#backlog.length === 0 &&
-      this.#calls.count < this.destination.options.concurrency &&
+      this.#calls.count < this.#concurrency &&
       emission.ttlMs === undefined &&
       (emission.key === undefined || !this.#backlog.isBusy(emission.key))
     );
   }
 
   #wake(): void {
-    if (
-      this.#scheduled ||
-      !this.#due() ||
-      this.#calls.count >= this.destination.options.concurrency
-    )
-      return;
+    if (this.#scheduled || !this.#due() || this.#calls.count >= this.#concurrency) return;
     this.#scheduled = true;
     this.host.schedule(this);
   }
@@ -285,4 +294,8 @@ export class Consumer implements Runnable, Caller {
     }, maxWaitMs);
     return false;
   }
+}
+
+function sheds(overflow: ConsumerOptions['overflow']): boolean {
+  return overflow === 'drop-oldest' || overflow === 'drop-newest';
 }

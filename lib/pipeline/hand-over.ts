@@ -158,8 +158,7 @@ export function haveRoom(takers: readonly (readonly Consumer[])[]): boolean {
     // Emissions of one name have the same takers: asked once.
     if (consumers === before) continue;
     before = consumers;
-    for (const consumer of consumers)
-      if (consumer.room < takers.length || consumer.destination.once) return false;
+    for (const consumer of consumers) if (!consumer.canAccept(takers.length)) return false;
   }
   return true;
 }

@@ -305,20 +305,23 @@ export class Pipeline implements ConsumerHost {
 
   #push(emissions: readonly Emission[]): void | Promise<void> {
     const takers = this.#takersOf(emissions);
-    if (this.#handOver.waiting === 0 && haveRoom(takers)) {
-      for (let i = 0; i < emissions.length; i++) this.#accept(emissions[i]!, takers[i]!);
-      return undefined;
-    }
+    if (this.#handOver.waiting === 0 && haveRoom(takers)) return this.#accept(emissions, takers);
     this.#arrivals.queue();
     return this.#handOver.push(planOf(emissions, takers), emissions);
   }
 
-  #accept(emission: Emission, takers: readonly Consumer[]): void {
-    let arrives = false;
-    for (const consumer of takers) if (consumer.accept(emission)) arrives = true;
-    if (!arrives) return;
-    this.#arrivals.add(emission, takers);
-    this.#turns.call();
+  /** Gives emissions to those who take them; what has the same takers goes together. */
+  #accept(emissions: readonly Emission[], takers: readonly (readonly Consumer[])[]): void {
+    for (let from = 0, to = 0; from < emissions.length; from = to) {
+      const consumers = takers[from]!;
+      while (takers[to] === consumers) to++;
+      const same = to - from === emissions.length ? emissions : emissions.slice(from, to);
+      let arrive = false;
+      for (const consumer of consumers) if (consumer.accept(same)) arrive = true;
+      if (!arrive) continue;
+      for (const emission of same) this.#arrivals.add(emission, consumers);
+      this.#turns.call();
+    }
   }
 
   /** Who wants which of these. */

@@ -203,31 +203,29 @@ export function hasListeners(name: EmissionsChannelName): boolean {
   return channels[name].hasSubscribers;
 }
 
-const ADAPTER_CALLS = [
-  channels['emissions:adapter:delivered'],
-  channels['emissions:adapter:failed'],
-  channels['emissions:adapter:retried'],
-] as const;
-const HANDLER_CALLS = [
-  channels['emissions:handler:succeeded'],
-  channels['emissions:handler:ignored'],
-  channels['emissions:handler:failed'],
-  channels['emissions:handler:retried'],
-] as const;
+const delivered = channels['emissions:adapter:delivered'];
+const adapterFailed = channels['emissions:adapter:failed'];
+const adapterRetried = channels['emissions:adapter:retried'];
+const succeeded = channels['emissions:handler:succeeded'];
+const ignored = channels['emissions:handler:ignored'];
+const handlerFailed = channels['emissions:handler:failed'];
+const handlerRetried = channels['emissions:handler:retried'];
+const overflowed = channels['emissions:consumer:overflowed'];
+const dropped = channels['emissions:emission:dropped'];
 
-/** Tells whether anybody hears of calls, and of how long they take; asked with every call, so nothing is looked up. */
+/** As `hasListeners`, without looking anything up: for a queue that is full, and sheds with every commit. */
+export function sheddingIsHeard(): boolean {
+  return overflowed.hasSubscribers || dropped.hasSubscribers;
+}
+
+/** The same for calls of adapters or handlers, and how long they take. */
 export function callsAreHeard(kind: 'adapter' | 'handler'): boolean {
-  if (kind === 'adapter') {
-    const [delivered, failed, retried] = ADAPTER_CALLS;
-    return delivered.hasSubscribers || failed.hasSubscribers || retried.hasSubscribers;
-  }
-  const [succeeded, ignored, failed, retried] = HANDLER_CALLS;
-  return (
-    succeeded.hasSubscribers ||
-    ignored.hasSubscribers ||
-    failed.hasSubscribers ||
-    retried.hasSubscribers
-  );
+  return kind === 'adapter'
+    ? delivered.hasSubscribers || adapterFailed.hasSubscribers || adapterRetried.hasSubscribers
+    : succeeded.hasSubscribers ||
+        ignored.hasSubscribers ||
+        handlerFailed.hasSubscribers ||
+        handlerRetried.hasSubscribers;
 }
 
 /** Sends a signal. The message is put together only when somebody listens, and a listener that throws harms nobody. */
