@@ -1,9 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
-import { Buffered, Emissions, EmissionsModule } from 'nestjs-emissions';
-import { RecordingAdapter } from '../support/adapters.js';
-import { start } from '../support/app.js';
+import { Buffered, Emissions } from 'nestjs-emissions';
 import { holdCommits } from '../support/hold-commits.js';
+import { recorded } from '../support/recorded.js';
 import { listen } from '../support/signals.js';
 import { nextRound, rounds, until } from '../support/until.js';
 
@@ -53,21 +52,15 @@ class Nightly {
 }
 
 async function open() {
-  const sink = new RecordingAdapter();
-  const { app, emissions, close } = await start({
-    imports: [EmissionsModule.forRoot({ adapters: [{ name: 'sink', useValue: sink }] })],
-    providers: [Nightly],
-  });
-  const delivered = async () => {
-    await emissions.settled();
-    return sink.emissions.map(({ name, payload }) => [name, payload]);
-  };
-  return { nightly: app.get(Nightly), emissions, sink, delivered, [Symbol.asyncDispose]: close };
+  const at = await recorded('default', { providers: [Nightly] });
+  const committed = () => at.recorder.all().map(({ name, payload }) => [name, payload]);
+  return { ...at, nightly: at.app.get(Nightly), committed };
 }
 
 describe('a method marked @Buffered(), outside any request', () => {
   it('commits when it resolves, and gives its result when that is done', async () => {
     await using at = await open();
+    using log = listen('emissions:buffer:committed');
     const held = holdCommits(at.emissions);
     let closed: unknown = 'not yet';
     const closing = at.nightly.close(1).then((result) => (closed = result));
@@ -76,11 +69,11 @@ describe('a method marked @Buffered(), outside any request', () => {
     expect(closed).toBe('not yet');
     held.pass();
     expect(await closing).toBe(true);
-    expect(await at.delivered()).toEqual([
+    expect(at.committed()).toEqual([
       ['day.closed', 1],
       ['day.reported', 1],
     ]);
-    expect(at.sink.sizes).toEqual([2]);
+    expect(log.all.map(({ message }) => message.count)).toEqual([2]);
   });
 
   it('delivers nothing when it throws', async () => {
@@ -88,7 +81,7 @@ describe('a method marked @Buffered(), outside any request', () => {
     using log = listen('emissions:buffer:terminated');
     await expect(at.nightly.close(-1)).rejects.toThrow('no such day');
     expect(log.all.map(({ message }) => message)).toEqual([{ count: 2, savepoint: false }]);
-    expect(await at.delivered()).toEqual([]);
+    expect(at.committed()).toEqual([]);
   });
 
   it('throws what its commit fails with, and delivers nothing', async () => {
@@ -98,14 +91,15 @@ describe('a method marked @Buffered(), outside any request', () => {
     };
     at.emissions.subscribe('day.reported', refuse, { critical: true });
     await expect(at.nightly.close(1)).rejects.toThrow('not now');
-    expect(await at.delivered()).toEqual([]);
+    expect(at.committed()).toEqual([]);
   });
 
   it('is a savepoint of another one: what it emitted goes, and the rest stays, when it throws', async () => {
     await using at = await open();
     using log = listen('emissions:buffer:started');
     await at.nightly.tryToReport(0);
-    expect(await at.delivered()).toEqual([['day.closed', 0]]);
+    expect(at.recorder).toHaveEmitted('day.closed', { payload: 0 });
+    expect(at.recorder).not.toHaveEmitted('day.reported');
     expect(log.all).toHaveLength(1);
   });
 
@@ -114,7 +108,7 @@ describe('a method marked @Buffered(), outside any request', () => {
     at.nightly.expected = 3;
     const results = await Promise.allSettled([1, -2, 3].map((day) => at.nightly.close(day)));
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
-    const delivered = await at.delivered();
+    const delivered = at.committed();
     expect(delivered.filter(([, day]) => day === 1)).toEqual([
       ['day.closed', 1],
       ['day.reported', 1],
@@ -124,7 +118,7 @@ describe('a method marked @Buffered(), outside any request', () => {
       ['day.reported', 3],
     ]);
     expect(delivered).toHaveLength(4);
-    const ids = new Map(at.sink.emissions.map((each) => [each.payload, each.correlationId]));
+    const ids = new Map(at.recorder.all().map((each) => [each.payload, each.correlationId]));
     expect(new Set(ids.values()).size).toBe(2);
   });
 
@@ -133,13 +127,13 @@ describe('a method marked @Buffered(), outside any request', () => {
     const result: unknown = at.nightly.shout(1);
     expect(result).toBeInstanceOf(Promise);
     expect(await result).toBe(1);
-    expect(await at.delivered()).toEqual([['day.shouted', 1]]);
+    expect(at.committed()).toEqual([['day.shouted', 1]]);
   });
 
   it('leaves nothing behind for the next one that is not marked', async () => {
     await using at = await open();
     await at.nightly.close(1);
     expect(await at.nightly.unmarked(2)).toBe(false);
-    expect(await at.delivered()).toHaveLength(2);
+    expect(at.committed()).toHaveLength(2);
   });
 });

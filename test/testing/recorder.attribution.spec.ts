@@ -131,6 +131,18 @@ describe('work outside a test', () => {
     expect(seen(app.recorder)).toEqual(['worked worker']);
   });
 
+  it('can be allowed on behalf of a test by somebody else, who names the test', async () => {
+    await using app = await recorded('default');
+    const outside = new AsyncResource('worker');
+    await app.recorder.run(async (recorder) => {
+      const starter = () => recorder.allow(() => emitLater(app, 'worked', 'worker'));
+      const work = outside.runInAsyncScope(starter);
+      await outside.runInAsyncScope(work);
+      expect(seen(app.recorder)).toEqual(['worked worker']);
+    });
+    expect(seen(app.recorder)).toEqual([]);
+  });
+
   it('keeps its arguments, its result and what it is called on', () => {
     return recorded('default').then(async (app) => {
       const worker = {
