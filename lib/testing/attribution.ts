@@ -3,7 +3,7 @@ import type { UnitContext } from '../buffer/unit-of-work.js';
 import type { Emission } from '../emission/emission.js';
 import { Ledger, type RecorderMode } from './ledger.js';
 import { matchesPartially } from './partial-match.js';
-import { RequestMarks } from './request-marks.js';
+import { RequestMarks, type Scope } from './request-marks.js';
 import type { SourceLine } from './source-line.js';
 
 /** Where an emission comes from. */
@@ -19,7 +19,7 @@ interface Birth {
 export class Attribution {
   /** For what belongs to no test in particular. */
   readonly common: Ledger;
-  readonly #storage = new AsyncLocalStorage<Ledger | undefined>();
+  readonly #storage = new AsyncLocalStorage<Scope | undefined>();
   readonly #births = new WeakMap<Emission, Birth>();
   readonly #claims = new Map<Ledger, UnitContext[]>();
   readonly #marks = new RequestMarks(this.#storage);
@@ -30,7 +30,7 @@ export class Attribution {
 
   /** The ledger of the code that asks. */
   get current(): Ledger {
-    return this.#storage.getStore() ?? this.common;
+    return this.#storage.getStore()?.ledger ?? this.common;
   }
 
   /** A ledger for one test; `close` it when the test is over. */
@@ -48,7 +48,7 @@ export class Attribution {
 
   /** Runs work on behalf of a test; everything asynchronous that it starts stays with it. */
   within<T>(ledger: Ledger, work: () => T): T {
-    return this.#storage.run(ledger === this.common ? undefined : ledger, work);
+    return this.#storage.run(ledger === this.common ? undefined : { ledger }, work);
   }
 
   /** The same on behalf of the test that an emission belongs to. */
@@ -63,7 +63,7 @@ export class Attribution {
 
   /** An emission was made. */
   born(emission: Emission, cause: Emission | undefined, line: SourceLine): void {
-    const ledger = this.#storage.getStore() ?? (cause && this.#births.get(cause)?.ledger);
+    const ledger = this.#storage.getStore()?.ledger ?? (cause && this.#births.get(cause)?.ledger);
     this.#births.set(emission, { ledger: ledger ?? this.#claimant(emission), line });
   }
 

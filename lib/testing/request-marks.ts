@@ -6,6 +6,11 @@ import type { Ledger } from './ledger.js';
 const HEADER = 'x-emissions-test';
 const LOOPBACK = /^(?:\[?::1\]?|127\.\d+\.\d+\.\d+|localhost)(?::\d+)?$/;
 
+/** On whose behalf something is done. */
+export interface Scope {
+  ledger: Ledger | undefined;
+}
+
 /** What undici says of a request that `fetch` is about to send. */
 interface FetchedRequest {
   readonly origin?: string | URL;
@@ -18,26 +23,29 @@ interface FetchedRequest {
  * on behalf of that test.
  */
 export class RequestMarks {
-  readonly #storage: AsyncLocalStorage<Ledger | undefined>;
-  readonly #ledgers = new Map<string, Ledger>();
+  readonly #storage: AsyncLocalStorage<Scope | undefined>;
+  readonly #scopes = new Map<string, Scope>();
   readonly #ids = new Map<Ledger, string>();
   #count = 0;
 
-  constructor(storage: AsyncLocalStorage<Ledger | undefined>) {
+  constructor(storage: AsyncLocalStorage<Scope | undefined>) {
     this.#storage = storage;
   }
 
   add(ledger: Ledger): void {
     const id = `${process.pid}-${performance.now()}-${++this.#count}`;
-    if (this.#ledgers.size === 0) this.#listen('subscribe');
-    this.#ledgers.set(id, ledger);
+    if (this.#scopes.size === 0) this.#listen('subscribe');
+    this.#scopes.set(id, { ledger });
     this.#ids.set(ledger, id);
   }
 
   remove(ledger: Ledger): void {
-    this.#ledgers.delete(this.#ids.get(ledger)!);
+    const id = this.#ids.get(ledger)!;
+    // On Node 22, a connection stays in the context of its last request, also for requests of nobody's that follow.
+    this.#scopes.get(id)!.ledger = undefined;
+    this.#scopes.delete(id);
     this.#ids.delete(ledger);
-    if (this.#ledgers.size === 0) this.#listen('unsubscribe');
+    if (this.#scopes.size === 0) this.#listen('unsubscribe');
   }
 
   #listen(verb: 'subscribe' | 'unsubscribe'): void {
@@ -62,13 +70,12 @@ export class RequestMarks {
   readonly #serving = (message: unknown): void => {
     const { request } = message as { request: IncomingMessage };
     const id = request.headers[HEADER];
-    const ledger = typeof id === 'string' ? this.#ledgers.get(id) : undefined;
-    // Also when there is none: on Node 22 the context of the connection's last request is still entered.
-    this.#storage.enterWith(ledger);
+    // Also when there is none: see remove.
+    this.#storage.enterWith(typeof id === 'string' ? this.#scopes.get(id) : undefined);
   };
 
   #idFor(host: string): string | undefined {
-    const ledger = this.#storage.getStore();
+    const ledger = this.#storage.getStore()?.ledger;
     return ledger !== undefined && LOOPBACK.test(host) ? this.#ids.get(ledger) : undefined;
   }
 }

@@ -9,6 +9,7 @@ import {
   OnEmission,
 } from 'nestjs-emissions';
 import { ExpectationError, recordEmissions } from 'nestjs-emissions/testing';
+import { captureLogs } from '../support/logs.js';
 
 @EmissionType('order.placed')
 class OrderPlaced {
@@ -137,8 +138,9 @@ describe('the recorder', () => {
   });
 
   it('sees what is emitted in a module that is compiled but never initialized', async () => {
+    using logs = captureLogs();
     const builder = Test.createTestingModule({ imports: [EmissionsModule.forRoot({})] });
-    const recorder = recordEmissions(builder);
+    const recorder = recordEmissions(builder.setLogger(logs));
     const module = await builder.compile();
     await module.get(Emissions).run(() => module.get(Emissions).emit('early', 1));
     expect(recorder.expectEmitted('early').payload).toBe(1);
