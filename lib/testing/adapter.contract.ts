@@ -17,6 +17,7 @@ export interface AdapterContractOptions {
   expect: Expect;
   /** Starts an application that serves the adapter with these options, and a reader at its other end. Called once a case, or twice. */
   create: (consumer: ConsumerSettings) => ServedAdapter | Promise<ServedAdapter>;
+  /** What the adapter can do. */
   features?: AdapterFeatures;
   /**
    * How long emissions may take to arrive once they are delivered, and the application to close, in milliseconds.

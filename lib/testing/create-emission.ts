@@ -8,6 +8,7 @@ import { quote } from '../emission/quote.js';
 
 /** What `createEmission` takes beside the payload. */
 export interface CreateOptions extends Omit<EmitOptions, 'crossTenant'> {
+  /** What is known about it beside the payload. */
   metadata?: Readonly<Record<string, unknown>>;
   /** The topic it is to belong to. */
   topic?: string;

@@ -1,3 +1,4 @@
+export type { Expect } from './adapter.case.js';
 export { adapterContract } from './adapter.contract.js';
 export type { AdapterContractOptions } from './adapter.contract.js';
 export type { AdapterFeatures } from './adapter.features.js';
@@ -17,7 +18,7 @@ export { emissionsTestingModule, recordEmissions } from './record-emissions.js';
 export type { RecorderOptions } from './record-emissions.js';
 export { EmissionRecorder } from './recorder.js';
 export { emissionMatchers } from './recorder.matchers.js';
-export type { EmissionMatchers } from './recorder.matchers.js';
+export type { EmissionMatchers, MatcherContext, MatcherVerdict } from './recorder.matchers.js';
 export { runHandler } from './run-handler.js';
 export type { HandlerOutcome, MethodOf, ResultOf, RunHandlerOptions } from './run-handler.js';
 export { serveAdapter } from './served-adapter.js';

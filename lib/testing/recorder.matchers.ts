@@ -20,12 +20,14 @@ export interface EmissionMatchers {
 }
 
 /** What a matcher tells its runner. */
-interface Verdict {
+export interface MatcherVerdict {
   pass: boolean;
   message: () => string;
 }
 
-interface Runner {
+/** What a runner tells a matcher. */
+export interface MatcherContext {
+  /** Whether `not` stands before the matcher. */
   readonly isNot?: boolean;
 }
 
@@ -34,8 +36,8 @@ interface Runner {
  * recorder does that.
  */
 export const emissionMatchers: {
-  toHaveEmitted(this: Runner, received: any, name: Named, partial?: any): Verdict;
-  toHaveEmittedInOrder(this: Runner, received: any, expected: any): Verdict;
+  toHaveEmitted(this: MatcherContext, received: any, name: Named, partial?: any): MatcherVerdict;
+  toHaveEmittedInOrder(this: MatcherContext, received: any, expected: any): MatcherVerdict;
 } = {
   toHaveEmitted(received, name, partial) {
     const recorder = checkRecorder(received, 'toHaveEmitted');
@@ -74,7 +76,7 @@ export function extendGlobalExpect(): void {
   if (typeof expect?.extend === 'function') expect.extend(emissionMatchers);
 }
 
-function verdictOf(expectation: () => unknown, whenMet: string): Verdict {
+function verdictOf(expectation: () => unknown, whenMet: string): MatcherVerdict {
   try {
     expectation();
     return { pass: true, message: () => whenMet };

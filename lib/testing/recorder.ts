@@ -129,7 +129,11 @@ export class EmissionRecorder implements Disposable {
     return found.map(({ emission }) => emission) as never;
   }
 
-  /** @throws ExpectationError when an emission of that name that holds all that `partial` says was committed, asserted or not */
+  /**
+   * Sees to it that no emission of that name that holds all that `partial` says was committed, asserted or not; consumes nothing.
+   *
+   * @throws ExpectationError showing the first one there is, and the line that emitted it
+   */
   expectNotEmitted<const P extends Named>(name: P, partial?: PartOf<P>): void {
     const found = this.#candidates(name).find(({ emission }) =>
       matchesPartially(emission, partial),

@@ -7,8 +7,11 @@ import { EmissionsModule } from '../emissions.module.js';
 
 /** An emission as it came out at the other end of an adapter. */
 export interface Arrival {
+  /** The emission's. */
   readonly id: string;
+  /** The emission's. */
   readonly name: string;
+  /** The emission's, decoded. */
   readonly payload: unknown;
 }
 
