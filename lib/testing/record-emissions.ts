@@ -35,8 +35,9 @@ export interface RecorderOptions {
  * const app = (await builder.compile()).createNestApplication();
  * ```
  *
- * Handlers work as the mode says. Who injects an adapter by its class gets a stand-in that only has `deliver`; what is something
- * else besides an adapter (a gateway, a provider registered with `useExisting`) is built as ever, and delivers nothing.
+ * Handlers work as the mode says. Who injects an adapter by its class gets a stand-in that only has `deliver`. A module that brings
+ * an adapter along as a provider of the token `AdapterBinding` has it replaced too. What is something else besides an adapter (a
+ * gateway, a provider registered with `useExisting`) is built as ever, since others may need it, and delivers nothing.
  *
  * @throws ConfigurationError for a mode there is not
  */

@@ -78,6 +78,33 @@ describe('recordEmissions', () => {
     expect(happened).toEqual([]);
   });
 
+  it('builds what is something else besides an adapter, and has it deliver nothing', async () => {
+    happened.length = 0;
+    @Injectable()
+    class Projection extends Connecting {
+      count = 0;
+    }
+    @Module({ providers: [Projection], exports: [Projection] })
+    class Projections {}
+    const builder = Test.createTestingModule({
+      imports: [
+        Projections,
+        EmissionsModule.forRoot({
+          imports: [Projections],
+          adapters: [{ useExisting: Projection }],
+        }),
+      ],
+    });
+    const recorder = recordEmissions(builder);
+    const app = await (await builder.compile()).init();
+    await app.get(Emissions).run(() => app.get(Emissions).emit('a'));
+    await app.get(Emissions).settled();
+    expect(app.get(Projection).count).toBe(0);
+    expect(recorder.has('a')).toBe(true);
+    await app.close();
+    expect(happened).toEqual(['constructed', 'initialized', 'closed']);
+  });
+
   it('replaces adapters that are added at run time too', async () => {
     const builder = Test.createTestingModule({ imports: [EmissionsModule.forRoot()] });
     const recorder = recordEmissions(builder);
