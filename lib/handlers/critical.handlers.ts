@@ -49,6 +49,11 @@ export class CriticalHandlers implements CommitParticipant {
       return handler.matches(name);
     } catch (error) {
       this.#failed('interested', handler, name, error, 0);
+      // Nobody else hears of this one; the others reach whoever commits, who logs them.
+      this.#logger.error(
+        `The critical handler ${handler.name} does not take '${name}'.`,
+        error instanceof Error ? error.stack : error,
+      );
       return false;
     }
   }
@@ -84,10 +89,6 @@ export class CriticalHandlers implements CommitParticipant {
   ): void {
     const failure = { phase, emission, count: 1, durationMs, attempt: 1, error } as const;
     signal('emissions:handler:failed', () => ({ handler: name, ...failure }));
-    this.#logger.error(
-      `The critical handler ${name} failed on '${emission}' (${phase}).`,
-      error instanceof Error ? error.stack : error,
-    );
   }
 }
 

@@ -174,6 +174,18 @@ describe.each(SITES)('a commit that fails on %s with the %s', (server, integrati
     },
   );
 
+  it.each([
+    ['unknown', 1],
+    ['conflict', 0],
+  ])(
+    'because of a critical handler (%s) is logged as often as if the route had thrown it: %i times',
+    async (error, times) => {
+      using logs = captureLogs();
+      await at.post(`/check/${error}`);
+      expect(logs.of('error')).toHaveLength(times);
+    },
+  );
+
   it('goes through the exception filters, the route’s with the interceptor', async () => {
     const { status, text } = await at.post('/check/domain');
     expect([status, json(text)]).toEqual(
