@@ -148,22 +148,22 @@ export class BufferContext implements InvocationScope {
     if (outlet === undefined && handling.isReusable) this.#reusable = handling;
   }
 
-  async #follow<C extends HandlerContext>(
+  #follow<C extends HandlerContext>(
     pending: PromiseLike<unknown>,
     handling: Handling,
     context: C,
     rules: CallRules<C>,
   ): Promise<void> {
-    let result: unknown;
-    try {
-      result = await pending;
-    } catch (error) {
+    const settle = (result: unknown): void | Promise<void> => {
+      const committed = this.#settle(handling, rules.keeps(result, context));
+      if (committed === undefined) return rules.over(result, context, handling.cause);
+      return committed.then(() => rules.over(result, context, handling.cause));
+    };
+    const fail = (error: unknown): never => {
       handling.buffer.terminate();
       throw error;
-    }
-    const committed = this.#settle(handling, rules.keeps(result, context));
-    if (committed !== undefined) await committed;
-    rules.over(result, context, handling.cause);
+    };
+    return Promise.resolve(pending).then(settle, fail);
   }
 
   /** A handler has returned: what it emitted is committed or discarded. */

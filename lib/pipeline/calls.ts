@@ -76,9 +76,9 @@ export class Calls {
 
   /**
    * Gives one emission to a destination that handles them one at a time; says nothing when that is done at once, as it is by
-   * most handlers, and goes on like every call otherwise.
+   * most handlers, and goes on like every call otherwise. Returns whether it goes on.
    */
-  handle(emission: Emission): void {
+  handle(emission: Emission): boolean {
     this.#count++;
     this.#emissions++;
     const call = this.#attempt(NOTHING, NO_KEYS, 1);
@@ -88,16 +88,18 @@ export class Calls {
         this.#occupy(call, emission);
         this.#start(call);
         this.#follow(result, call);
-      } else if (!this.#aborted) {
-        this.#count--;
-        this.#emissions--;
+        return true;
       }
+      if (this.#aborted) return false;
+      this.#count--;
+      this.#emissions--;
     } catch (error) {
-      if (this.#aborted) return;
+      if (this.#aborted) return false;
       this.#occupy(call, emission);
       this.#running.add(call);
       this.#settle(call, FAILED, error);
     }
+    return false;
   }
 
   /** Tells all to stop and forgets them. */

@@ -144,15 +144,19 @@ export class Consumer implements Runnable, Caller {
     return this.#singly;
   }
 
-  /** An emission it keeps room for arrives: it is handled at once when nothing stands before it. */
-  receive(emission: Emission): void {
-    if (!this.#singly || this.#closed) return;
-    if (!this.#isFreeFor(emission)) return this.queue(emission);
+  /** An emission it keeps room for arrives: it is handled at once when nothing stands before it. Returns whether that goes on. */
+  receive(emission: Emission): boolean {
+    if (!this.#singly || this.#closed) return false;
+    if (!this.#isFreeFor(emission)) {
+      this.queue(emission);
+      return false;
+    }
     this.#reserved--;
-    this.#calls.handle(emission);
+    const goesOn = this.#calls.handle(emission);
     // While it was called, it may have been removed, or been given what it had no call free for.
     if (this.#idle !== undefined && this.pending === 0) this.#idle();
     if (this.#backlog.length > 0) this.#wake();
+    return goesOn;
   }
 
   /** Queues an emission it keeps room for. */

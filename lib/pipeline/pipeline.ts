@@ -243,6 +243,8 @@ export class Pipeline implements ConsumerHost {
     return this.#turns.isYoung;
   }
 
+  readonly #mayGoOn = (): boolean => this.#turns.isYoung;
+
   outside<T>(arm: () => T): T {
     return this.#turns.outside(arm);
   }
@@ -334,7 +336,7 @@ export class Pipeline implements ConsumerHost {
 
   #giveOut(): boolean {
     if (!this.#arrivals.waiting) return false;
-    const more = this.#arrivals.giveOut(() => this.#turns.isYoung);
+    const more = this.#arrivals.giveOut(this.#mayGoOn);
     if (this.#handOver.waiting > 0)
       for (const consumer of this.consumers) this.#handOver.serve(consumer);
     this.#settle();

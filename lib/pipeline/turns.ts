@@ -1,5 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
-// Not the global one: a test that stops the clock does not mean to stop deliveries.
+// Not the global ones: a test that stops the clock does not mean to stop deliveries.
+import { nextTick } from 'node:process';
 import { setImmediate } from 'node:timers';
 
 /** How long a round may take before the event loop sees to others, in milliseconds. */
@@ -63,13 +64,22 @@ export class Turns {
 
   readonly #serve = (): void => {
     this.#began = performance.now();
-    const again = this.#opening();
+    this.#open();
+  };
+
+  readonly #open = (): void => {
+    const more = this.#opening();
+    // What promises wait for nothing but each other settles in between.
+    if (more && this.isYoung) return queueMicrotask(this.#reopen);
     this.#called = false;
-    if (again) this.call();
+    if (more) this.call();
     const round = this.#waiting;
     if (!this.#sorted) round.sort((a, b) => a.priority - b.priority);
     this.#waiting = [];
     this.#sorted = true;
     for (const runnable of round) runnable.turn();
   };
+
+  /** Behind all microtasks there are, and those they lead to. */
+  readonly #reopen = (): void => nextTick(this.#open);
 }

@@ -1,0 +1,211 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import type { DeliveryContext, Emission } from 'nestjs-emissions';
+import { silence } from '../support/logs.js';
+import { Bench, payloads, range } from '../support/pipeline.js';
+import { listen } from '../support/signals.js';
+import { nextRound, rounds } from '../support/until.js';
+
+beforeEach(silence);
+
+type Handle = (emission: Emission, call: DeliveryContext) => void | Promise<void>;
+
+/** Serves a destination that handles emissions one at a time, as handlers do. */
+function serve(
+  bench: Bench,
+  name: string,
+  handle: Handle,
+  consumer: Parameters<Bench['serveAs']>[1]['consumer'] = {},
+): void {
+  bench.serveAs(
+    { deliver: ([emission], call) => handle(emission!, call) },
+    { name, handle, consumer: { batchSize: 1, ...consumer } },
+  );
+}
+
+describe('What arrives for handlers', () => {
+  it('is handled in the next round of the event loop, emission by emission, each by all', async () => {
+    using bench = new Bench();
+    const calls: string[] = [];
+    for (const name of ['a', 'b']) {
+      serve(bench, name, ({ payload }) => void calls.push(`${name}${String(payload)}`));
+    }
+    await bench.commit(2);
+    expect(calls).toEqual([]);
+    expect([bench.pending('a'), bench.pending('b')]).toEqual([2, 2]);
+    await nextRound();
+
+    expect(calls).toEqual(['a1', 'b1', 'a2', 'b2']);
+    expect([bench.pending('a'), bench.pending('b')]).toEqual([0, 0]);
+  });
+
+  it('is queued behind what a busy one has not handled, and keeps its order', async () => {
+    using bench = new Bench();
+    const busy = Promise.withResolvers<void>();
+    const seen: unknown[] = [];
+    serve(
+      bench,
+      'slow',
+      ({ payload }) => {
+        seen.push(payload);
+        return payload === 1 ? busy.promise : undefined;
+      },
+      { concurrency: 1 },
+    );
+    await bench.commit(2);
+    await rounds();
+    await bench.commit(2, undefined, 3);
+    await rounds();
+    expect(seen).toEqual([1]);
+    busy.resolve();
+    await bench.settled();
+
+    expect(seen).toEqual([1, 2, 3, 4]);
+  });
+
+  it('waits for its key, through a failure and the pause before the retry; other keys go on', async () => {
+    using bench = new Bench();
+    const seen: unknown[] = [];
+    const retry = { attempts: 2, backoffMs: 0, jitter: 0 };
+    serve(
+      bench,
+      'keyed',
+      ({ payload }, { attempt }) => {
+        seen.push(payload);
+        if (payload === 1 && attempt === 1) throw new Error('once');
+      },
+      { concurrency: 4, retry },
+    );
+    await bench.commit(1, { key: 'k' }, 1);
+    await bench.commit(1, { key: 'k' }, 2);
+    await bench.commit(1, { key: 'other' }, 3);
+    await bench.settled();
+
+    expect(seen).toEqual([1, 3, 1, 2]);
+  });
+
+  it('waits for its key while a call of that key is under way', async () => {
+    using bench = new Bench();
+    const held = Promise.withResolvers<void>();
+    const seen: unknown[] = [];
+    serve(
+      bench,
+      'keyed',
+      ({ payload }) => {
+        seen.push(payload);
+        return payload === 1 ? held.promise : undefined;
+      },
+      { concurrency: 4 },
+    );
+    await bench.commit(1, { key: 'k' }, 1);
+    await bench.commit(1, { key: 'k' }, 2);
+    await bench.commit(1, undefined, 3);
+    await rounds();
+    expect(seen).toEqual([1, 3]);
+    held.resolve();
+    await bench.settled();
+
+    expect(seen).toEqual([1, 3, 2]);
+  });
+
+  it('counts as pending, and what does not fit waits', async () => {
+    using bench = new Bench();
+    serve(bench, 'small', () => {}, { capacity: 2 });
+    await bench.commit(2);
+    const third = bench.commit(1, undefined, 3);
+    let gone = false;
+    void third.then(() => (gone = true));
+    await Promise.resolve();
+
+    expect([bench.pending('small'), gone]).toEqual([2, false]);
+    await third;
+  });
+
+  it('is dropped and signalled when a handler before it removes the one it is for', async () => {
+    using bench = new Bench();
+    using log = listen('emissions:emission:dropped');
+    const seen: unknown[] = [];
+    serve(bench, 'first', () => void bench.pipeline.remove('handler', 'second'));
+    serve(bench, 'second', ({ payload }) => void seen.push(payload));
+    await bench.commit(3);
+    await bench.settled();
+
+    expect(seen).toEqual([]);
+    expect(log.all.map(({ message }) => message)).toEqual([
+      expect.objectContaining({ reason: 'removed', consumer: 'second', count: 3 }),
+    ]);
+  });
+
+  it('is reported as left when the pipeline closes before it was given out', async () => {
+    const bench = new Bench();
+    serve(bench, 'late', () => {});
+    await bench.commit(3);
+
+    expect(bench.pipeline.close()).toEqual({
+      drained: false,
+      left: [{ consumer: 'late', count: 3 }],
+    });
+  });
+
+  it('is given up without a word to those who wait when a handler closes the pipeline', async () => {
+    using bench = new Bench();
+    const seen: unknown[] = [];
+    serve(bench, 'closing', ({ payload }) => {
+      seen.push(payload);
+      bench.pipeline.close();
+    });
+    await bench.commit(3);
+    await rounds();
+
+    expect(seen).toEqual([1]);
+    expect(bench.pending('closing')).toBe(0);
+  });
+
+  it('leaves the event loop its turns, however much there is', async () => {
+    using bench = new Bench();
+    let handled = 0;
+    serve(bench, 'busy', () => {
+      handled++;
+      const until = performance.now() + 2;
+      while (performance.now() < until);
+    });
+    await bench.commit(20);
+    await nextRound();
+    const first = handled;
+    await bench.settled();
+
+    expect(first).toBeLessThan(20);
+    expect(handled).toBe(20);
+  });
+
+  it('does not take a round of the event loop for each `concurrency` of handlers that only wait for promises', async () => {
+    using bench = new Bench();
+    let handled = 0;
+    serve(
+      bench,
+      'prompt',
+      async () => {
+        await Promise.resolve();
+        handled++;
+      },
+      { concurrency: 2 },
+    );
+    await bench.commit(40);
+    let waited = 0;
+    for (; handled < 40; waited++) await nextRound();
+
+    expect(waited).toBeLessThan(20);
+  });
+
+  it('reaches batches and single handlers of one commit alike, in order', async () => {
+    using bench = new Bench();
+    const single: Emission[] = [];
+    const batches: Emission[] = [];
+    serve(bench, 'single', (emission) => void single.push(emission));
+    bench.serve({ deliver: (batch) => void batches.push(...batch) });
+    for (let i = 0; i < 5; i++) await bench.commit(3, undefined, 1 + i * 3);
+    await bench.settled();
+
+    expect(payloads(single)).toEqual(range(1, 15));
+    expect(payloads(batches)).toEqual(range(1, 15));
+  });
+});
