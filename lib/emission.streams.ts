@@ -5,7 +5,7 @@ import type { Pipeline } from './pipeline/pipeline.js';
 import type { Emission } from './emission/emission.js';
 import { Pattern, type EmissionPattern } from './emission/pattern.js';
 import { GuardedObservable } from './guarded.observable.js';
-import { signal } from './telemetry/channels.js';
+import { signal } from './telemetry/signal.js';
 
 /** What a stream is telling somebody at the moment. */
 interface Telling {

@@ -29,7 +29,8 @@ import { Pipeline } from './pipeline/pipeline.js';
 import { adapterDestination } from './adapter.destination.js';
 import { PipelinePlanner, type PipelinePlan } from './pipeline.plan.js';
 import { Subscriptions, type Subscriber, type Subscription } from './subscriptions.js';
-import { signal, type EmissionDropped } from './telemetry/channels.js';
+import type { EmissionDropped } from './telemetry/channels.js';
+import { signal } from './telemetry/signal.js';
 
 const SETTLE_TIMEOUT_MS = 4_000;
 const REMEMBERED_NAMES = 10_000;

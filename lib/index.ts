@@ -74,5 +74,6 @@ export {
 export type { PipelineOptions, PipelineSettings } from './pipeline/pipeline.options.js';
 export type { PipelinePlan, PlannedAdapter, PlannedHandler } from './pipeline.plan.js';
 export type { Subscriber, Subscription } from './subscriptions.js';
-export { EMISSIONS_CHANNELS, onSignal } from './telemetry/channels.js';
+export { EMISSIONS_CHANNELS } from './telemetry/channels.js';
+export { onSignal } from './telemetry/signal.js';
 export type * from './telemetry/channels.js';

@@ -98,4 +98,5 @@ process.on('message', async () => {
   if (config.kind === 'event-emitter') tally.delivered = app.get(providers[1]).calls;
   process.send(tally);
 });
+process.once('SIGINT', () => process.exit(0));
 process.send({ port: app.getHttpServer().address().port });

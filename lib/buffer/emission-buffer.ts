@@ -1,5 +1,5 @@
 import type { Emission } from '../emission/emission.js';
-import { hasListeners, signal } from '../telemetry/channels.js';
+import { hasListeners, signal } from '../telemetry/signal.js';
 import { BufferClosedError, BufferFullError, BufferNotStartedError } from './buffer.errors.js';
 import { EmissionList } from './emission-list.js';
 

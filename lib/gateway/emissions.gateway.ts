@@ -13,7 +13,7 @@ import { ConfigurationError } from '../emission/emission.errors.js';
 import { EmissionsError } from '../emission/emissions.error.js';
 import type { Emission } from '../emission/emission.js';
 import { quote } from '../emission/quote.js';
-import { signal } from '../telemetry/channels.js';
+import { signal } from '../telemetry/signal.js';
 import { checkChannel, isChannelRoom, roomOf } from './channel.js';
 import { ChannelHeads } from './channel-heads.js';
 import { ChannelTurns } from './channel-turns.js';

@@ -3,7 +3,7 @@ import type { Namespace } from 'socket.io';
 import type { EmissionAdapter } from '../emission/adapter.js';
 import { PartialDeliveryError } from '../emission/emission.errors.js';
 import type { Emission } from '../emission/emission.js';
-import { signal } from '../telemetry/channels.js';
+import { signal } from '../telemetry/signal.js';
 import { channelsOf, roomOf } from './channel.js';
 import type { ChannelHeads } from './channel-heads.js';
 

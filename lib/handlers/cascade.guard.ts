@@ -1,6 +1,6 @@
 import type { EmitOptions } from '../emission/emission.factory.js';
 import type { Emission } from '../emission/emission.js';
-import { signal } from '../telemetry/channels.js';
+import { signal } from '../telemetry/signal.js';
 import { CascadeDepthError, CrossTenantEmissionError } from './handler.errors.js';
 
 /** Sees to it that what handlers emit ends some time, and stays with its tenant. */

@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { CommitParticipant, DeliveryContext } from '../emission/adapter.js';
 import type { Emission } from '../emission/emission.js';
 import { isInterested } from '../emission/interest.js';
-import { signal } from '../telemetry/channels.js';
+import { signal } from '../telemetry/signal.js';
 import type { HandlerInvoker } from './handler.invoker.js';
 import type { Handler } from './handler.js';
 import type { HandlerRegistry } from './handler.registry.js';

@@ -1,6 +1,6 @@
 import type { DeliveryContext } from '../emission/adapter.js';
 import type { Emission } from '../emission/emission.js';
-import { callsAreHeard, signal } from '../telemetry/channels.js';
+import { callsAreHeard, signal } from '../telemetry/signal.js';
 import type { EmissionHandler, Handler, HandlerContext } from './handler.js';
 import { IGNORED } from './ignored.js';
 

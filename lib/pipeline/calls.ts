@@ -3,7 +3,7 @@ import type { Clock } from '../emission/clock.js';
 import type { Destination } from '../emission/destination.js';
 import { PartialDeliveryError } from '../emission/emission.errors.js';
 import { isExpired, type Emission } from '../emission/emission.js';
-import { signal } from '../telemetry/channels.js';
+import { signal } from '../telemetry/signal.js';
 import { Attempt, Running } from './attempt.js';
 import { NO_KEYS } from './backlog.js';
 import { backoff } from './backoff.js';

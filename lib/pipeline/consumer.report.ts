@@ -2,13 +2,8 @@ import { Logger } from '@nestjs/common';
 import type { Destination } from '../emission/destination.js';
 import type { Emission } from '../emission/emission.js';
 import { quote } from '../emission/quote.js';
-import {
-  callsAreHeard,
-  sheddingIsHeard,
-  signal,
-  type AdapterFailed,
-  type EmissionDropped,
-} from '../telemetry/channels.js';
+import type { AdapterFailed, EmissionDropped } from '../telemetry/channels.js';
+import { callsAreHeard, sheddingIsHeard, signal } from '../telemetry/signal.js';
 
 /** How long a call has taken, and which it was. */
 export interface Timed {

@@ -1,5 +1,5 @@
 import type { Emission } from '../emission/emission.js';
-import { signal } from '../telemetry/channels.js';
+import { signal } from '../telemetry/signal.js';
 import { PipelineFullError } from './pipeline.errors.js';
 
 /** Who they are kept for, in messages: nobody yet. */

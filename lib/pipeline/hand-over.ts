@@ -1,5 +1,5 @@
 import type { Emission } from '../emission/emission.js';
-import { signal } from '../telemetry/channels.js';
+import { signal } from '../telemetry/signal.js';
 import type { Consumer } from './consumer.js';
 import { PipelineClosedError, PipelineFullError } from './pipeline.errors.js';
 

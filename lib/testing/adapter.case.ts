@@ -1,5 +1,6 @@
 import type { ConsumerSettings, RetryOptions } from '../emission/consumer.options.js';
-import { onSignal, type AdapterFailed } from '../telemetry/channels.js';
+import type { AdapterFailed } from '../telemetry/channels.js';
+import { onSignal } from '../telemetry/signal.js';
 import type { AdapterBench } from './adapter.bench.js';
 import type { AdapterFeatures } from './adapter.features.js';
 import type { Arrival } from './served-adapter.js';

@@ -2,7 +2,7 @@ import diagnostics, { channel, type ChannelListener } from 'node:diagnostics_cha
 import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { onSignal, type CascadeCut } from 'nestjs-emissions';
-import { signal } from '../../lib/telemetry/channels.js';
+import { signal } from '../../lib/telemetry/signal.js';
 import { guardListeners } from '../../lib/telemetry/guard-listeners.js';
 import { captureLogs, silence } from '../support/logs.js';
 import { nextRound } from '../support/until.js';

@@ -7,7 +7,7 @@ import {
   type CascadeCut,
   type EmissionsChannelName,
 } from 'nestjs-emissions';
-import { hasListeners, signal } from '../../lib/telemetry/channels.js';
+import { hasListeners, signal } from '../../lib/telemetry/signal.js';
 
 const CUT = 'emissions:cascade:cut';
 const message: CascadeCut = { emission: 'a', depth: 17, path: ['a', 'b'] };
