@@ -1,0 +1,192 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { EmissionsModule, IGNORED, type EmissionHandler } from 'nestjs-emissions';
+import { RecordingAdapter } from '../support/adapters.js';
+import { start, type RunningApp } from '../support/app.js';
+import { emitAndSettle } from '../support/emit.js';
+import { silence } from '../support/logs.js';
+import { listen } from '../support/signals.js';
+import { nextRound, rounds } from '../support/until.js';
+
+let running: RunningApp;
+let recorder: RecordingAdapter;
+const subscriptions: { unsubscribe(): void }[] = [];
+
+beforeEach(silence);
+beforeAll(async () => {
+  running = await start({ imports: [EmissionsModule.forRoot({ adapters: [RecordingAdapter] })] });
+  recorder = running.app.get(RecordingAdapter);
+});
+afterAll(() => running.close());
+afterEach(async () => {
+  for (const subscription of subscriptions.splice(0)) subscription.unsubscribe();
+  await running.emissions.settled();
+  recorder.batches.length = 0;
+});
+
+/** Subscribes handlers of 'a', in this order, until the end of the test. */
+function handle(...methods: EmissionHandler<any>[]): void {
+  for (const [i, method] of methods.entries())
+    subscriptions.push(running.emissions.subscribe('a', method, { id: `handler ${i + 1}` }));
+}
+
+function emit(name: string): void {
+  running.emissions.emit(name);
+}
+
+describe('Handlers of one emission', () => {
+  it('have buffers of their own: one that fails or ignores discards what it emitted, and nothing else', async () => {
+    handle(
+      () => emit('of.the.first'),
+      () => {
+        emit('of.one.that.fails');
+        throw new Error('no');
+      },
+      () => {
+        emit('of.one.that.ignores');
+        return IGNORED;
+      },
+      () => emit('of.the.last'),
+    );
+    await emitAndSettle(running.emissions, 'a');
+
+    expect(recorder.names).toEqual(['a', 'of.the.first', 'of.the.last']);
+  });
+
+  it('do not see what another one put into its async context', async () => {
+    const storage = new AsyncLocalStorage<string>();
+    const seen: unknown[] = [];
+    handle(
+      () => {
+        seen.push(storage.getStore());
+        storage.enterWith('of.the.first');
+      },
+      () => void seen.push(storage.getStore()),
+      async () => {
+        storage.enterWith('of the third');
+        await nextRound();
+        seen.push(storage.getStore());
+      },
+      () => void seen.push(storage.getStore()),
+    );
+    await emitAndSettle(running.emissions, 'a');
+    await emitAndSettle(running.emissions, 'a');
+
+    expect(seen).toEqual([
+      ...[undefined, undefined, undefined, 'of the third'],
+      ...[undefined, undefined, undefined, 'of the third'],
+    ]);
+  });
+
+  it.each([
+    ['succeeded', (): unknown => undefined],
+    ['ignored it', (): unknown => IGNORED],
+    [
+      'failed',
+      (): unknown => {
+        throw new Error('no');
+      },
+    ],
+  ])(
+    'that returned at once left nothing open: what it emits later is dropped, also once another one %s',
+    async (_, ends) => {
+      using log = listen('emissions:emission:dropped');
+      const later: Promise<void>[] = [];
+      const emitLater = (): void => {
+        later.push(nextRound().then(() => emit('late')));
+      };
+      handle(
+        emitLater,
+        () => {
+          emitLater();
+          return ends();
+        },
+        () => emit('of.the.last'),
+      );
+      await emitAndSettle(running.emissions, 'a');
+      await Promise.all(later);
+      await running.emissions.settled();
+
+      expect(recorder.names).toEqual(['a', 'of.the.last']);
+      expect(log.all.map(({ message }) => message)).toEqual(
+        Array.from({ length: 2 }, () =>
+          expect.objectContaining({ reason: 'buffer-closed', emission: 'late' }),
+        ),
+      );
+    },
+  );
+
+  it('that wait keep their buffer to themselves while others begin and end', async () => {
+    const held = Promise.withResolvers<void>();
+    handle(
+      async () => {
+        emit('early.of.one.that.fails');
+        await held.promise;
+        emit('late.of.one.that.fails');
+        throw new Error('no');
+      },
+      () => emit('of.one.that.returns'),
+      async () => {
+        emit('early.of.one.that.waits');
+        await held.promise;
+        emit('late.of.one.that.waits');
+      },
+    );
+    await running.emissions.run(() => emit('a'));
+    await rounds();
+    held.resolve();
+    await running.emissions.settled();
+
+    expect(recorder.names).toEqual([
+      'a',
+      'of.one.that.returns',
+      'early.of.one.that.waits',
+      'late.of.one.that.waits',
+    ]);
+  });
+
+  it('name the emission they handle as the cause, however many are handled in one round', async () => {
+    handle(
+      () => emit('b'),
+      async () => {
+        await nextRound();
+        emit('c');
+      },
+    );
+    await running.emissions.run(() => {
+      for (let i = 0; i < 20; i++) emit('a');
+    });
+    await running.emissions.settled();
+    const ids = (name: string): string[] =>
+      recorder.emissions.filter((each) => each.name === name).map(({ id }) => id);
+    const causes = (name: string): unknown[] =>
+      recorder.emissions
+        .filter((each) => each.name === name)
+        .map(({ causationId }) => causationId)
+        .sort();
+
+    expect(causes('b')).toEqual(ids('a'));
+    expect(causes('c')).toEqual(ids('a'));
+  });
+
+  it('may begin, end and nest buffers by hand without touching those of others', async () => {
+    handle(
+      () => {
+        emit('terminated');
+        running.emissions.terminate();
+        running.emissions.start();
+        emit('begun.again');
+      },
+      () => emit('of.the.next'),
+      async () => {
+        await running.emissions.run(() => emit('nested'));
+        emit('around.it');
+      },
+    );
+    await emitAndSettle(running.emissions, 'a');
+
+    expect(recorder.names.toSorted()).toEqual(
+      ['a', 'around.it', 'begun.again', 'nested', 'of.the.next'].toSorted(),
+    );
+  });
+});
