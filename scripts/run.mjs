@@ -9,10 +9,7 @@ import { delimiter, dirname, join } from 'node:path';
 
 export const root = dirname(import.meta.dirname);
 
-const env = {
-  ...process.env,
-  PATH: join(root, 'node_modules', '.bin') + delimiter + process.env.PATH,
-};
+const path = join(root, 'node_modules', '.bin') + delimiter + process.env.PATH;
 
 /** A command that hangs longer than this is killed, and so counts as failed. */
 const timeout = 30 * 60_000;
@@ -28,6 +25,7 @@ export function packageJson() {
  */
 export function run(command, { stdio = 'pipe' } = {}) {
   return new Promise((resolve) => {
+    const env = { ...process.env, PATH: path };
     const child = spawn(command, { cwd: root, env, shell: true, stdio, timeout });
     let output = '';
     for (const stream of [child.stdout, child.stderr]) {

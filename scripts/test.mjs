@@ -9,9 +9,12 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { packageJson, root, run } from './run.mjs';
+import { bringUpServices } from './services.mjs';
 
 const { scripts } = packageJson();
 const jest = scripts['test:unit'];
+
+await bringUpServices();
 
 const args = process.argv.slice(2);
 if (args.length > 0) {

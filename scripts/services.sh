@@ -1,0 +1,177 @@
+#!/usr/bin/env bash
+# Brings up the servers that the tests and benchmarks talk to, on loopback only: on Debian, as root, without systemd and
+# without Docker. Everybody else runs `docker compose up -d`, or sets DATABASE_URL and REDIS_URL.
+#
+#   services.sh up [name...]      install what is missing, start, wait until ready; harmless when it is up
+#   services.sh down [name...]    stop what this script started (only that, by pid file)
+#   services.sh restart [name...] stop and start, as a server does that is updated
+#   services.sh reset             down, and delete the data
+#   services.sh status [name...]  one line per service; exit 1 if one is not ready
+#   services.sh env               print export lines: eval "$(scripts/services.sh env)"
+#
+# names: postgres redis (default: all)
+# A service whose URL is set (DATABASE_URL, REDIS_URL) is yours: it is left alone, and its URL is given on.
+# Knobs: SERVICES_DIR, PG_PORT, REDIS_PORT, SERVICES_DURABLE=1 (fsync on for PostgreSQL and AOF for Redis)
+set -euo pipefail
+
+SERVICES_DIR=${SERVICES_DIR:-/var/tmp/nestjs-emissions-services}
+# Not the standard ports (a developer may have those in use), and below 32768: a port in the kernel's ephemeral
+# range (net.ipv4.ip_local_port_range) can be taken at any moment by some outgoing connection.
+PG_PORT=${PG_PORT:-15432}
+REDIS_PORT=${REDIS_PORT:-16379}
+SERVICES_DURABLE=${SERVICES_DURABLE:-0}
+READY_TIMEOUT=${READY_TIMEOUT:-60}
+ALL=(postgres redis)
+export LC_ALL=C
+
+log() { printf '%s\n' "services: $*" >&2; }
+die() { log "$*"; exit 1; }
+ms()  { date +%s%3N; }
+# a port is open when a TCP connect on loopback succeeds (bash's own /dev/tcp: no nc needed)
+port_open() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+# alive <name>: our pid file names a live process whose command line still is that service
+alive() {
+  local f="$SERVICES_DIR/$1.pid" p
+  [ -s "$f" ] || return 1
+  p=$(head -n1 "$f"); [ -n "$p" ] && [ -d "/proc/$p" ] || return 1
+  [ "$(awk '{print $3}' "/proc/$p/stat" 2>/dev/null)" != Z ] || return 1
+  tr '\0' ' ' <"/proc/$p/cmdline" 2>/dev/null | grep -qE "$2"
+}
+wait_for() { # wait_for <name> <test command...>
+  local name=$1 t0; shift; t0=$(ms)
+  until "$@" >/dev/null 2>&1; do
+    if ! alive "$name" . || [ $(( $(ms) - t0 )) -gt $(( READY_TIMEOUT * 1000 )) ]; then
+      log "$name ended or is not ready after $(( ($(ms) - t0) / 1000 ))s; last lines of its log:"
+      tail -n 20 "$SERVICES_DIR/$name.log" >&2 2>/dev/null || true
+      return 1
+    fi
+    sleep 0.05
+  done
+}
+port_free_or_die() { if port_open "$2"; then die "$1: port $2 on 127.0.0.1 is taken by a process this script did not start (set another port)"; fi; }
+# exec_bg <name> <command...>: background, own session, log and pid file; the pid is the service's own
+exec_bg() { local n=$1; shift; ( exec setsid "$@" ) >>"$SERVICES_DIR/$n.log" 2>&1 </dev/null & echo $! >"$SERVICES_DIR/$n.pid"; }
+as() { local u=$1; shift; setpriv --reuid "$u" --regid "$u" --init-groups --reset-env "$@"; }
+
+# ---------------------------------------------------------------- install
+PGBIN() { ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n1; }
+install_missing() {
+  local want=() n
+  for n in "$@"; do case $n in
+    postgres) [ -x "$(PGBIN)/postgres" ] || want+=(postgresql) ;;
+    redis)    command -v redis-server >/dev/null || want+=(redis-server) ;;
+  esac; done
+  [ ${#want[@]} -eq 0 ] && return 0
+  [ "$(id -u)" = 0 ] || die "must be root to install: ${want[*]}"
+  log "installing ${want[*]}"
+  # Without this, the packages' post-install scripts start the init.d services, on the standard ports.
+  local policy=/usr/sbin/policy-rc.d made=0
+  if [ ! -e $policy ]; then printf '#!/bin/sh\nexit 101\n' >$policy; chmod 755 $policy; made=1; fi
+  # no default cluster: we make our own
+  if [[ " ${want[*]} " == *" postgresql "* ]]; then
+    mkdir -p /etc/postgresql-common/createcluster.d
+    echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.d/nestjs-emissions.conf
+  fi
+  local opts=(-y -qq --no-install-recommends -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3)
+  export DEBIAN_FRONTEND=noninteractive
+  { apt-get install "${opts[@]}" "${want[@]}" || { apt-get update -qq && apt-get install "${opts[@]}" "${want[@]}"; }; } >"$SERVICES_DIR/apt.log" 2>&1 \
+    || { tail -n 30 "$SERVICES_DIR/apt.log" >&2; die "apt-get failed"; }
+  [ $made = 0 ] || rm -f $policy
+}
+
+# ---------------------------------------------------------------- PostgreSQL
+pg_ready() { "$(PGBIN)/pg_isready" -q -h 127.0.0.1 -p "$PG_PORT"; }
+up_postgres() {
+  alive postgres postgres && return 0
+  port_free_or_die postgres "$PG_PORT"
+  local bin d=$SERVICES_DIR/postgres; bin=$(PGBIN)
+  install -d -o postgres -g postgres -m 700 "$d"; : >>"$SERVICES_DIR/postgres.log"; chown postgres "$SERVICES_DIR/postgres.log"
+  # postgres refuses to run as root; initdb too
+  [ -s "$d/PG_VERSION" ] || as postgres "$bin/initdb" -D "$d" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync >"$SERVICES_DIR/postgres.log" 2>&1
+  rm -f "$d/postmaster.pid"   # left by a killed machine; alive() already said it is not ours
+  local o=(-c listen_addresses=127.0.0.1 -c "port=$PG_PORT" -c unix_socket_directories= -c max_connections=200 -c shared_buffers=128MB)
+  [ "$SERVICES_DURABLE" = 1 ] || o+=(-c fsync=off -c synchronous_commit=off -c full_page_writes=off)
+  # `exec`, so that $! is the postmaster itself and no shell stays behind holding the lock's descriptor
+  ( exec setsid setpriv --reuid postgres --regid postgres --init-groups --reset-env "$bin/postgres" -D "$d" "${o[@]}" ) >>"$SERVICES_DIR/postgres.log" 2>&1 </dev/null &
+  echo $! >"$SERVICES_DIR/postgres.pid"
+  wait_for postgres pg_ready
+}
+down_postgres() { stop_pid postgres postgres INT; }   # INT = fast shutdown
+
+# ---------------------------------------------------------------- Redis
+redis_ready() { [ "$(redis-cli -h 127.0.0.1 -p "$REDIS_PORT" ping 2>/dev/null)" = PONG ]; }
+up_redis() {
+  alive redis redis-server && return 0
+  port_free_or_die redis "$REDIS_PORT"
+  local d=$SERVICES_DIR/redis aof=no; mkdir -p "$d"; [ "$SERVICES_DURABLE" = 1 ] && aof=yes
+  exec_bg redis redis-server --bind 127.0.0.1 --port "$REDIS_PORT" --dir "$d" --save '' --appendonly $aof \
+    --daemonize no --protected-mode yes
+  wait_for redis redis_ready
+}
+down_redis() { stop_pid redis redis-server TERM; }
+
+# ---------------------------------------------------------------- common
+stop_pid() { # name, cmdline pattern, signal
+  local f="$SERVICES_DIR/$1.pid" p
+  if alive "$1" "$2"; then
+    p=$(head -n1 "$f"); kill -"$3" "$p" 2>/dev/null || true
+    for _ in $(seq 1 200); do alive "$1" "$2" || break; sleep 0.05; done
+    if alive "$1" "$2"; then log "$1 did not stop in 10s, killing $p"; kill -KILL "$p" 2>/dev/null || true; fi
+  fi
+  rm -f "$f"
+}
+url_of() {
+  case $1 in
+    postgres) echo "${DATABASE_URL:-postgres://postgres@127.0.0.1:$PG_PORT/postgres}" ;;
+    redis) echo "${REDIS_URL:-redis://127.0.0.1:$REDIS_PORT}" ;;
+  esac
+}
+is_yours() { case $1 in postgres) [ -n "${DATABASE_URL:-}" ] ;; redis) [ -n "${REDIS_URL:-}" ] ;; esac; }
+print_env() {
+  echo "export DATABASE_URL=$(url_of postgres)"
+  echo "export REDIS_URL=$(url_of redis)"
+}
+is_ready() { case $1 in postgres) pg_ready ;; redis) redis_ready ;; esac; }
+
+cmd=${1:-up}; [ $# -gt 0 ] && shift
+names=("$@"); [ ${#names[@]} -gt 0 ] || names=("${ALL[@]}")
+ours=()
+for n in "${names[@]}"; do
+  [[ " ${ALL[*]} " == *" $n "* ]] || die "there is no service $n; there are: ${ALL[*]}"
+  is_yours "$n" || ours+=("$n")
+done
+
+up() {
+  mkdir -p "$SERVICES_DIR"; chmod 755 "$SERVICES_DIR"
+  exec 9>"$SERVICES_DIR/.lock"; flock -w 300 9 || die "another up or down holds the lock"
+  install_missing "${ours[@]}"
+  local pids=() rc=0 n p
+  for n in "${ours[@]}"; do ( "up_$n" 9>&- || { log "$n FAILED"; exit 1; } ) & pids+=($!); done
+  for p in "${pids[@]}"; do wait "$p" || rc=1; done
+  [ $rc = 0 ] || die "not everything is up"
+  exec 9>&-
+}
+down() {
+  [ -d "$SERVICES_DIR" ] || return 0
+  exec 9>"$SERVICES_DIR/.lock"; flock -w 300 9
+  local n
+  for n in "${ours[@]}"; do "down_$n" 9>&- & done; wait
+  exec 9>&-
+}
+
+case $cmd in
+  up) [ ${#ours[@]} -eq 0 ] || up; print_env ;;
+  down) [ ${#ours[@]} -eq 0 ] || down ;;
+  restart) [ ${#ours[@]} -eq 0 ] || { down; up; } ;;
+  reset) down; rm -rf "${SERVICES_DIR:?}"; log "data deleted" ;;
+  status)
+    rc=0
+    for n in "${names[@]}"; do
+      if is_yours "$n"; then echo "$n is yours: $(url_of "$n")"
+      elif is_ready "$n" >/dev/null 2>&1; then echo "$n up: $(url_of "$n")"
+      else echo "$n down"; rc=1; fi
+    done
+    exit $rc ;;
+  env) print_env ;;
+  *) die "usage: $0 up|down|restart|reset|status|env [${ALL[*]}]" ;;
+esac
