@@ -36,6 +36,7 @@ import { CriticalHandlers } from './handlers/critical.handlers.js';
 import { HandlerExplorer } from './handlers/handler.explorer.js';
 import { HandlerInvoker } from './handlers/handler.invoker.js';
 import { HandlerRegistry } from './handlers/handler.registry.js';
+import { Ledger } from './pipeline/ledger.js';
 import { Pipeline } from './pipeline/pipeline.js';
 import { PipelinePlanner } from './pipeline.plan.js';
 import { RefusedModule } from './refused.module.js';
@@ -70,8 +71,8 @@ const providers: Provider[] = [
   },
   {
     provide: Pipeline,
-    useFactory: (options: Options, { clock }: EmissionFactory) =>
-      new Pipeline(options.pipeline, clock),
+    useFactory: ({ pipeline, ledger }: Options, { clock }: EmissionFactory) =>
+      new Pipeline(pipeline, clock, ledger && new Ledger(ledger, clock)),
     inject: [EMISSIONS_OPTIONS, EmissionFactory],
   },
   {

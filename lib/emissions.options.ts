@@ -18,6 +18,7 @@ import {
   type OptionSet,
 } from './emission/option-set.js';
 import type { TopicMap } from './emission/topics.js';
+import { ledgerOptions, type LedgerOptions } from './pipeline/ledger.options.js';
 import {
   pipelineOptions,
   type PipelineOptions,
@@ -65,6 +66,8 @@ export interface ResolvedEmissionsOptions {
    * @default 'deep'
    */
   snapshot: 'deep' | 'none';
+  /** Remembers what became of each emission at each consumer, for `status` and `find`; without it, nothing is. */
+  ledger?: LedgerOptions;
   /**
    * How many handlers deep a cascade may go before it is cut as a loop.
    * @default 16
@@ -74,7 +77,7 @@ export interface ResolvedEmissionsOptions {
 
 /** What `forRoot` takes beside {@link EmissionsModuleExtras}, and the factory of `forRootAsync` returns. */
 export interface EmissionsOptions extends Partial<
-  Omit<ResolvedEmissionsOptions, 'http' | 'buffer' | 'pipeline'>
+  Omit<ResolvedEmissionsOptions, 'http' | 'buffer' | 'pipeline' | 'ledger'>
 > {
   /** Which requests get a buffer, and which responses commit it. */
   http?: Partial<HttpOptions>;
@@ -82,6 +85,8 @@ export interface EmissionsOptions extends Partial<
   buffer?: Partial<BufferOptions>;
   /** How the pipeline hands over and shuts down, and the defaults of its consumers. */
   pipeline?: PipelineSettings;
+  /** Remembers what became of each emission at each consumer, for `status` and `find`; without it, nothing is. */
+  ledger?: Partial<LedgerOptions>;
 }
 
 const tenancyOptions = defineOptions<TenancyOptions>({ key: text() });
@@ -99,6 +104,7 @@ export const emissionsOptions: OptionSet<ResolvedEmissionsOptions> =
     http: nested(httpOptions),
     buffer: nested(bufferOptions),
     pipeline: nested(pipelineOptions),
+    ledger: value<LedgerOptions>('an object { capacity?, ttlMs? }', () => true),
     unbuffered: oneOf(['drop', 'deliver', 'throw'], 'drop'),
     snapshot: oneOf(['deep', 'none'], 'deep'),
     maxDepth: integer({ min: 1, default: 16 }),
@@ -123,6 +129,8 @@ export function resolveEmissionsOptions(options: EmissionsOptions): ResolvedEmis
     );
   }
   const resolved = emissionsOptions.resolve(options as Partial<ResolvedEmissionsOptions>, '');
+  if (resolved.ledger !== undefined)
+    resolved.ledger = ledgerOptions.resolve(resolved.ledger, 'ledger');
   if (resolved.tenancy !== undefined) {
     resolved.tenancy = tenancyOptions.resolve(resolved.tenancy, 'tenancy');
     if (resolved.tenancy.key === undefined)

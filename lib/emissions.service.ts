@@ -9,7 +9,11 @@ import type { EmissionCatalog } from './emission/catalog.js';
 import type { ConsumerSettings } from './emission/consumer.options.js';
 import { assertName } from './emission/emission-name.js';
 import { emissionTypeOf } from './emission/emission-type.decorator.js';
-import { InvalidEmissionError, PayloadError } from './emission/emission.errors.js';
+import {
+  ConfigurationError,
+  InvalidEmissionError,
+  PayloadError,
+} from './emission/emission.errors.js';
 import {
   EmissionFactory,
   type EmissionOrigin,
@@ -24,6 +28,7 @@ import { CascadeGuard } from './handlers/cascade.guard.js';
 import type { EmissionHandler } from './handlers/handler.js';
 import type { HandlerOptions } from './handlers/handler.options.js';
 import type { HandledPayload } from './handlers/on-emission.decorator.js';
+import type { EmissionStatus, Ledger } from './pipeline/ledger.js';
 import { ConsumerNameError } from './pipeline/pipeline.errors.js';
 import { Pipeline } from './pipeline/pipeline.js';
 import { adapterDestination } from './adapter.destination.js';
@@ -270,9 +275,37 @@ export class Emissions {
     return this.pipeline.settled(options.timeoutMs ?? SETTLE_TIMEOUT_MS);
   }
 
+  /**
+   * What became of an emission at each of its consumers, as long as it is remembered (option `ledger`); `undefined` afterwards,
+   * and for what was never handed over. Critical handlers are part of the commit, and not among them.
+   *
+   * @throws ConfigurationError without the option `ledger`
+   */
+  status(id: string): EmissionStatus | undefined {
+    return this.#ledger('status').status(id);
+  }
+
+  /**
+   * The emission of that id, as long as it is remembered (option `ledger`).
+   *
+   * @throws ConfigurationError without the option `ledger`
+   */
+  find(id: string): Emission | undefined {
+    return this.#ledger('find').find(id);
+  }
+
   /** What is wired to what: adapters, handlers, patterns, topics, and how much is pending where. */
   describe(): PipelinePlan {
     return this.planner.describe();
+  }
+
+  #ledger(verb: string): Ledger {
+    const { ledger } = this.pipeline;
+    if (ledger !== undefined) return ledger;
+    throw new ConfigurationError(
+      `${verb}(id) needs the ledger, which is off: write EmissionsModule.forRoot({ ledger: {} }) to have what becomes of ` +
+        `emissions remembered.`,
+    );
   }
 
   #emit(

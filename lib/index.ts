@@ -71,6 +71,8 @@ export {
   SettleTimeoutError,
   ShutdownError,
 } from './pipeline/pipeline.errors.js';
+export type { ConsumerState, ConsumerStatus, EmissionStatus } from './pipeline/ledger.js';
+export type { LedgerOptions } from './pipeline/ledger.options.js';
 export type { PipelineOptions, PipelineSettings } from './pipeline/pipeline.options.js';
 export type { PipelinePlan, PlannedAdapter, PlannedHandler } from './pipeline.plan.js';
 export type { Subscriber, Subscription } from './subscriptions.js';

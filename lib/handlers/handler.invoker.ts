@@ -40,6 +40,8 @@ export interface HandlerCall extends DeliveryContext {
   readonly aborted?: boolean;
   /** How long ago it began, in milliseconds. */
   readonly durationMs?: number;
+  /** Told that the handler returned `IGNORED`. */
+  isIgnored?: boolean;
 }
 
 /** Calls handlers. `invoke` reads as the life of one call: find the host, open a scope, call, commit, report. */
@@ -97,6 +99,7 @@ const RULES: CallRules<CallContext> = {
   keeps: (result, context) => result !== IGNORED && CallContext.callOf(context).aborted !== true,
 
   over: (result, context, emission) => {
+    if (result === IGNORED) CallContext.callOf(context).isIgnored = true;
     if (!callsAreHeard('handler')) return;
     const { aborted, durationMs = 0, attempt } = CallContext.callOf(context);
     if (aborted === true) return;

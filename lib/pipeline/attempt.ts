@@ -11,6 +11,8 @@ export class Attempt implements DeliveryContext {
   #reason: unknown;
   #timer: NodeJS.Timeout | undefined;
 
+  /** Said by a handler that the emission does not concern. */
+  isIgnored = false;
   /** Where {@link Running} keeps it; -1: nowhere. */
   at = -1;
 

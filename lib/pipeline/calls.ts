@@ -3,7 +3,6 @@ import type { Clock } from '../emission/clock.js';
 import type { Destination } from '../emission/destination.js';
 import { PartialDeliveryError } from '../emission/emission.errors.js';
 import { isExpired, type Emission } from '../emission/emission.js';
-import { signal } from '../telemetry/signal.js';
 import { Attempt, Running } from './attempt.js';
 import { NO_KEYS } from './backlog.js';
 import { backoff } from './backoff.js';
@@ -93,10 +92,12 @@ export class Calls {
       if (this.#aborted) return false;
       this.#count--;
       this.#emissions--;
+      this.#report.handled(emission, call);
     } catch (error) {
       if (this.#aborted) return false;
       this.#occupy(call, emission);
       this.#running.add(call);
+      this.#report.began(call.batch, 1);
       this.#settle(call, FAILED, error);
     }
     return false;
@@ -148,6 +149,7 @@ export class Calls {
 
   #start(call: Attempt): void {
     this.#running.add(call);
+    this.#report.began(call.batch, call.attempt);
     const { name, options } = this.#destination;
     if (options.timeoutMs === 0) return;
     call.limit(options.timeoutMs, () => {
@@ -172,13 +174,14 @@ export class Calls {
     call.end();
     const { batch } = call;
     const failed = outcome === FAILED ? failedPart(batch, error) : NOTHING;
-    const delivered = batch.length - failed.length;
-    if (delivered > 0) {
+    if (failed.length < batch.length) {
+      const delivered =
+        failed.length === 0 ? batch : batch.filter((each) => !failed.includes(each));
       this.#report.delivered(delivered, call);
-      this.#emissions -= delivered;
+      this.#emissions -= delivered.length;
     }
     if (failed.length === 0) return this.#over(call.keys);
-    if (delivered > 0) this.#caller.progressed();
+    if (failed.length < batch.length) this.#caller.progressed();
     if (call.attempt < this.#destination.options.retry.attempts)
       return this.#retry(call, failed, error);
     this.#report.failed('deliver', failed, error, call);
@@ -208,11 +211,7 @@ export class Calls {
     return batch.filter((emission) => {
       if (!isExpired(emission, now)) return true;
       this.#emissions--;
-      signal('emissions:emission:expired', () => ({
-        emission: emission.name,
-        count: 1,
-        consumer: this.#destination.name,
-      }));
+      this.#report.expired(emission);
       return false;
     });
   }

@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { Destination } from '../emission/destination.js';
 import type { Emission } from '../emission/emission.js';
 import { quote } from '../emission/quote.js';
+import type { Ledger } from './ledger.js';
 import type { AdapterFailed, EmissionDropped } from '../telemetry/channels.js';
 import { callsAreHeard, sheddingIsHeard, signal } from '../telemetry/signal.js';
 
@@ -11,16 +12,23 @@ export interface Timed {
   readonly attempt: number;
 }
 
+/** Whether a handler returned that the emission does not concern it. */
+export interface Ended {
+  readonly isIgnored: boolean;
+}
+
 /** The call, as it were, of somebody who was only asked. */
 export const ASKED: Timed = Object.freeze({ durationMs: 0, attempt: 1 });
 
-/** Says what became of a consumer's emissions: in signals, and, when something was given up, in the log. */
+/** Says what became of a consumer's emissions: in signals, in the ledger, and, when something was given up, in the log. */
 export class ConsumerReport {
   readonly #logger = new Logger('Emissions');
   readonly #destination: Destination;
+  readonly #ledger: Ledger | undefined;
 
-  constructor(destination: Destination) {
+  constructor(destination: Destination, ledger: Ledger | undefined) {
     this.#destination = destination;
+    this.#ledger = ledger;
   }
 
   /** Whether anybody hears how long calls take. */
@@ -28,10 +36,23 @@ export class ConsumerReport {
     return callsAreHeard(this.#destination.kind);
   }
 
-  /** Handlers report their own success: only they know whether an emission was handled or ignored. */
-  delivered(count: number, call: Timed): void {
+  began(emissions: readonly Emission[], attempt: number): void {
+    this.#ledger?.began(this.#destination, emissions, attempt);
+  }
+
+  /** What `began` and `delivered` say of one emission that was handled at once; mostly there is nothing to say. */
+  handled(emission: Emission, call: Timed & Ended): void {
+    if (this.#ledger === undefined) return;
+    this.began([emission], 1);
+    this.#ended([emission], call);
+  }
+
+  /** Handlers signal their own success: only they know whether an emission was handled or ignored. */
+  delivered(emissions: readonly Emission[], call: Timed & Ended): void {
+    this.#ended(emissions, call);
     const { kind, name } = this.#destination;
     if (kind !== 'adapter') return;
+    const count = emissions.length;
     signal('emissions:adapter:delivered', () => {
       const { durationMs, attempt } = call;
       return { adapter: name, count, durationMs, attempt };
@@ -39,6 +60,7 @@ export class ConsumerReport {
   }
 
   retried(failed: readonly Emission[], error: unknown, call: Timed, delayMs: number): void {
+    this.#ledger?.failing(this.#destination, failed, error);
     const { kind, name } = this.#destination;
     const message = (): Failure & { delayMs: number } => ({
       ...describe('deliver', failed, error, call),
@@ -55,6 +77,7 @@ export class ConsumerReport {
     error: unknown,
     call: Timed,
   ): void {
+    this.#ledger?.ended(this.#destination, failed, 'failed', error);
     const { kind, name } = this.#destination;
     const message = describe(phase, failed, error, call);
     this.#signalFailed(message);
@@ -72,22 +95,50 @@ export class ConsumerReport {
     this.#logger.error(`The ${kind} ${name} does not take '${emission}': ${messageOf(error)}`);
   }
 
+  skipped(emission: Emission): void {
+    this.#ledger?.ended(this.#destination, [emission], 'skipped');
+  }
+
+  expired(emission: Emission): void {
+    this.#ledger?.ended(this.#destination, [emission], 'expired');
+    signal('emissions:emission:expired', () => ({
+      emission: emission.name,
+      count: 1,
+      consumer: this.#destination.name,
+    }));
+  }
+
+  /** A full queue gave up an emission for another; how many these were is signalled at once, by `overflowed`. */
+  shed(emission: Emission): void {
+    this.#ledger?.ended(this.#destination, [emission], 'dropped');
+  }
+
+  /** The consumer gave up what it had: it is removed, or the application closes. */
+  left(reason: 'removed' | 'shutdown', howMany: number, first: Emission | undefined): void {
+    this.#ledger?.left(this.#destination, reason);
+    if (howMany > 0) this.#dropped(reason, howMany, first);
+  }
+
   /** A stuck consumer sheds all the time: nothing is put together when nobody listens. */
   overflowed(count: number, first: Emission): void {
     if (!sheddingIsHeard()) return;
     const { name: consumer, options } = this.#destination;
     const { overflow: policy, capacity } = options;
     signal('emissions:consumer:overflowed', () => ({ consumer, policy, count, capacity }));
-    this.dropped('overflow', count, first);
+    this.#dropped('overflow', count, first);
   }
 
-  dropped(reason: EmissionDropped['reason'], howMany: number, first: Emission | undefined): void {
+  #dropped(reason: EmissionDropped['reason'], howMany: number, first: Emission | undefined): void {
     signal('emissions:emission:dropped', () => ({
       reason,
       emission: first?.name ?? '',
       count: howMany,
       consumer: this.#destination.name,
     }));
+  }
+
+  #ended(emissions: readonly Emission[], { isIgnored }: Ended): void {
+    this.#ledger?.ended(this.#destination, emissions, isIgnored ? 'ignored' : 'completed');
   }
 
   #signalFailed(message: Failure): void {

@@ -6,6 +6,7 @@ import { isInterested } from '../emission/interest.js';
 import { Backlog, NO_KEYS } from './backlog.js';
 import { Calls, type Caller } from './calls.js';
 import { ASKED, ConsumerReport } from './consumer.report.js';
+import type { Ledger } from './ledger.js';
 import type { Runnable } from './turns.js';
 
 /** How many calls that return at once are made before others get their turn. */
@@ -14,6 +15,7 @@ const CALLS_PER_TURN = 64;
 /** What a consumer needs of the pipeline it belongs to. */
 export interface ConsumerHost {
   readonly clock: Clock;
+  readonly ledger?: Ledger | undefined;
   /** Somebody waits for everything to settle, or the application is closing: batches are not to wait to fill up. */
   readonly hurried: boolean;
   schedule(consumer: Consumer): void;
@@ -68,7 +70,7 @@ export class Consumer implements Runnable, Caller {
     const { concurrency, batchSize, maxWaitMs } = destination.options;
     this.#concurrency = concurrency;
     this.#backlog = new Backlog(concurrency);
-    this.#report = new ConsumerReport(destination);
+    this.#report = new ConsumerReport(destination, host.ledger);
     this.#calls = new Calls(destination, this, this.#report);
     this.#singly = destination.handle !== undefined && batchSize === 1 && maxWaitMs === 0;
   }
@@ -118,11 +120,18 @@ export class Consumer implements Runnable, Caller {
   /** Asks the destination whether it wants the emission; one that throws does not get it, and the failure is signalled. */
   wants(emission: Emission): boolean {
     try {
-      return isInterested(this.destination.adapter, emission);
+      if (isInterested(this.destination.adapter, emission)) return true;
+      this.skip(emission);
+      return false;
     } catch (error) {
       this.#report.failed('interested', [emission], error, ASKED);
       return false;
     }
+  }
+
+  /** The emission is not for it after all. */
+  skip(emission: Emission): void {
+    this.#report.skipped(emission);
   }
 
   /** Whether so many can be accepted. */
@@ -195,6 +204,7 @@ export class Consumer implements Runnable, Caller {
       else {
         // With nothing but calls under way, there is no older one to shed.
         if (isOldest && this.#backlog.length > 0) shed = this.#backlog.swap(shed);
+        this.#report.shed(shed);
         first ??= shed;
       }
     }
@@ -228,7 +238,7 @@ export class Consumer implements Runnable, Caller {
       this.#calls.abort();
       this.#idle?.();
     }
-    if (left > 0) this.#report.dropped(reason, left, first);
+    this.#report.left(reason, left, first);
     return left;
   }
 

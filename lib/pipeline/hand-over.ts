@@ -173,7 +173,8 @@ export function planOf(
     for (const consumer of takers[i]!) {
       const wanted = plan.get(consumer);
       if (wanted === undefined) plan.set(consumer, [emission]);
-      else if (!consumer.destination.once) wanted.push(emission);
+      else if (consumer.destination.once) consumer.skip(emission);
+      else wanted.push(emission);
     }
   }
   return plan;

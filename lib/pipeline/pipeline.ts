@@ -8,6 +8,7 @@ import { Consumer, type ConsumerHost } from './consumer.js';
 import { Arrivals } from './arrivals.js';
 import { EarlyEmissions } from './early.js';
 import { HandOver, haveRoom, planOf } from './hand-over.js';
+import type { Ledger } from './ledger.js';
 import { ConsumerNameError, PipelineClosedError } from './pipeline.errors.js';
 import type { PipelineOptions } from './pipeline.options.js';
 import { Routes } from './routes.js';
@@ -56,6 +57,7 @@ export class Pipeline implements ConsumerHost {
   constructor(
     options: PipelineOptions,
     readonly clock: Clock,
+    readonly ledger?: Ledger,
   ) {
     this.#options = options;
     this.#early = new EarlyEmissions(options.capacity);
@@ -309,7 +311,9 @@ export class Pipeline implements ConsumerHost {
     const takers = this.#takersOf(emissions);
     if (this.#handOver.waiting === 0 && haveRoom(takers)) return this.#accept(emissions, takers);
     this.#arrivals.queue();
-    return this.#handOver.push(planOf(emissions, takers), emissions);
+    const handOver = (): void | Promise<void> =>
+      this.#handOver.push(planOf(emissions, takers), emissions);
+    return this.ledger === undefined ? handOver() : this.ledger.unlessRefused(emissions, handOver);
   }
 
   /** Gives emissions to those who take them; what has the same takers goes together. */
@@ -330,6 +334,7 @@ export class Pipeline implements ConsumerHost {
   #takersOf(emissions: readonly Emission[]): readonly (readonly Consumer[])[] {
     return emissions.map((emission) => {
       const { takers, selective } = this.#routes.to(emission.name);
+      this.ledger?.open(emission, takers);
       return selective ? takers.filter((consumer) => consumer.wants(emission)) : takers;
     });
   }

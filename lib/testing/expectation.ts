@@ -5,7 +5,7 @@ import type { EmissionClass } from '../emission/emission-type.decorator.js';
 import type { Emission } from '../emission/emission.js';
 import { quote } from '../emission/quote.js';
 import type { HandledPayload } from '../handlers/on-emission.decorator.js';
-import type { Entry, Ledger } from './ledger.js';
+import type { Entry, Captures } from './captures.js';
 import { isAsymmetric, matchesPartially, type Partially } from './partial-match.js';
 
 /** What names an emission in a test: its name (or a glob), or its class. */
@@ -32,7 +32,7 @@ export type ExpectedEmission<E> = E extends readonly [infer P, unknown]
 
 /** An expectation that was not met, as a message for people: what was expected, what came closest, what there was. */
 export function unmet(
-  ledger: Ledger,
+  captures: Captures,
   name: Named,
   partial: unknown,
   candidates: readonly Entry[],
@@ -40,7 +40,7 @@ export function unmet(
 ): string {
   const open = candidates.filter(({ isConsumed }) => !isConsumed);
   const expected = waitedMs === undefined ? 'Expected' : `Waited ${waitedMs} ms for`;
-  const lines = [`${expected} ${describe(name, partial)} to be emitted, but ${summary(ledger)}`];
+  const lines = [`${expected} ${describe(name, partial)} to be emitted, but ${summary(captures)}`];
   if (candidates.length > open.length && partial === undefined) {
     lines.push(
       `Each of that name (${candidates.length}) is asserted already; every assertion takes one.`,
@@ -48,7 +48,7 @@ export function unmet(
   }
   const nearest = partial === undefined ? undefined : nearestOf(open, partial);
   if (nearest !== undefined) lines.push('', `The nearest of that name differs:`, nearest);
-  const earlier = ledger.entries.filter((entry) => !ledger.visible.includes(entry));
+  const earlier = captures.entries.filter((entry) => !captures.visible.includes(entry));
   if (earlier.length > 0) {
     lines.push('', `Before strict mode, and not looked at:\n${list(earlier)}`);
   }
@@ -77,11 +77,11 @@ export function unassertedReport(entries: readonly Entry[]): string {
   return `${count} not asserted (strict mode):\n${each.join('\n')}\nAssert each with recorder.expectEmitted(…).`;
 }
 
-function summary(ledger: Ledger): string {
-  if (ledger.mode === 'inline') {
+function summary(captures: Captures): string {
+  if (captures.mode === 'inline') {
     return `inline mode captures nothing: use('default') or use('strict') before it happens.`;
   }
-  const open = ledger.visible.filter(({ isConsumed }) => !isConsumed);
+  const open = captures.visible.filter(({ isConsumed }) => !isConsumed);
   return open.length === 0
     ? 'nothing was that is not asserted already.'
     : `these were:\n${list(open)}`;

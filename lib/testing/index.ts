@@ -12,7 +12,7 @@ export type {
   Named,
   PartOf,
 } from './expectation.js';
-export type { RecorderMode } from './ledger.js';
+export type { RecorderMode } from './captures.js';
 export type { Partially } from './partial-match.js';
 export { emissionsTestingModule, recordEmissions } from './record-emissions.js';
 export type { RecorderOptions } from './record-emissions.js';

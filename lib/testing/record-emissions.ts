@@ -10,7 +10,7 @@ import { HandlerRegistry } from '../handlers/handler.registry.js';
 import { Pipeline } from '../pipeline/pipeline.js';
 import { Subscriptions } from '../subscriptions.js';
 import { Attribution } from './attribution.js';
-import type { RecorderMode } from './ledger.js';
+import type { RecorderMode } from './captures.js';
 import { checkMode, EmissionRecorder } from './recorder.js';
 import { Recording, STAND_IN } from './recording.js';
 import { extendGlobalExpect } from './recorder.matchers.js';

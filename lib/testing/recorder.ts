@@ -16,7 +16,7 @@ import {
   type Named,
   type PartOf,
 } from './expectation.js';
-import type { Entry, Ledger, RecorderMode } from './ledger.js';
+import type { Entry, Captures, RecorderMode } from './captures.js';
 import { matchesPartially } from './partial-match.js';
 import { ExpectationError } from './testing.errors.js';
 
@@ -35,21 +35,21 @@ const NEXT_TIMEOUT_MS = 4_000;
  */
 export class EmissionRecorder implements Disposable {
   readonly #attribution: Attribution;
-  readonly #own: Ledger | undefined;
+  readonly #own: Captures | undefined;
 
-  /** @internal Made by `recordEmissions` and `emissionsTestingModule`, and, with a ledger of its own, by `run`. */
-  constructor(attribution: Attribution, own?: Ledger) {
+  /** @internal Made by `recordEmissions` and `emissionsTestingModule`, and, with captures of its own, by `run`. */
+  constructor(attribution: Attribution, own?: Captures) {
     this.#attribution = attribution;
     this.#own = own;
   }
 
-  get #ledger(): Ledger {
+  get #captures(): Captures {
     return this.#own ?? this.#attribution.current;
   }
 
   /** What becomes of emissions now; change it with `use`. */
   get mode(): RecorderMode {
-    return this.#ledger.mode;
+    return this.#captures.mode;
   }
 
   /**
@@ -60,15 +60,15 @@ export class EmissionRecorder implements Disposable {
    */
   use(mode: RecorderMode): void {
     checkMode(mode);
-    const ledger = this.#ledger;
-    const before = ledger.mode;
-    ledger.mode = mode;
+    const captures = this.#captures;
+    const before = captures.mode;
+    captures.mode = mode;
     if (before === 'strict' && mode !== 'strict') this.verify();
   }
 
   /** Everything committed since the start or the last `reset`, in order, asserted or not. */
   all(): Emission[] {
-    return this.#ledger.entries.map(({ emission }) => emission);
+    return this.#captures.entries.map(({ emission }) => emission);
   }
 
   /** Those that a name, glob, regular expression or class takes, in order, asserted or not. */
@@ -102,7 +102,7 @@ export class EmissionRecorder implements Disposable {
     const found = isCheck
       ? open
       : open.filter(({ emission }) => matchesPartially(emission, partial)).slice(0, 1);
-    if (found.length === 0) fail(unmet(this.#ledger, name, partial, candidates));
+    if (found.length === 0) fail(unmet(this.#captures, name, partial, candidates));
     for (const entry of found) {
       entry.isConsumed = true;
       if (isCheck && partial(entry.emission as EmissionOf<P>) === false) {
@@ -157,7 +157,7 @@ export class EmissionRecorder implements Disposable {
     options: { timeoutMs?: number } = {},
   ): Promise<EmissionOf<P>> {
     const { timeoutMs = NEXT_TIMEOUT_MS } = options;
-    const ledger = this.#ledger;
+    const captures = this.#captures;
     const there = this.#candidates(name).find(({ isConsumed }) => !isConsumed);
     if (there !== undefined) {
       there.isConsumed = true;
@@ -165,24 +165,24 @@ export class EmissionRecorder implements Disposable {
     }
     const pattern = new Pattern(name as SinglePattern);
     const asked = new Error('asked');
-    return ledger.next(
+    return captures.next(
       (emission) => pattern.matches(emission.name),
       timeoutMs,
       () => {
-        const candidates = this.#candidates(name, ledger);
-        return new ExpectationError(unmet(ledger, name, undefined, candidates, timeoutMs), asked);
+        const candidates = this.#candidates(name, captures);
+        return new ExpectationError(unmet(captures, name, undefined, candidates, timeoutMs), asked);
       },
     ) as Promise<EmissionOf<P>>;
   }
 
   /** Forgets everything seen so far. */
   reset(): void {
-    this.#ledger.reset();
+    this.#captures.reset();
   }
 
   /** What strict mode wants asserted, and nobody has asserted yet. */
   unasserted(): Emission[] {
-    return this.#ledger.unasserted.map(({ emission }) => emission);
+    return this.#captures.unasserted.map(({ emission }) => emission);
   }
 
   /**
@@ -192,7 +192,7 @@ export class EmissionRecorder implements Disposable {
    * @throws ExpectationError naming each such emission, and the line that emitted it
    */
   verify(): void {
-    const left = this.#ledger.unasserted;
+    const left = this.#captures.unasserted;
     if (left.length === 0) return;
     for (const entry of left) entry.isConsumed = true;
     fail(unassertedReport(left));
@@ -221,14 +221,14 @@ export class EmissionRecorder implements Disposable {
   ): Promise<T> {
     const { mode = this.mode } = options;
     checkMode(mode);
-    const ledger = this.#attribution.open(mode);
-    const own = new EmissionRecorder(this.#attribution, ledger);
+    const captures = this.#attribution.open(mode);
+    const own = new EmissionRecorder(this.#attribution, captures);
     try {
-      const result = await this.#attribution.within(ledger, () => work(own));
+      const result = await this.#attribution.within(captures, () => work(own));
       own.verify();
       return result;
     } finally {
-      this.#attribution.close(ledger);
+      this.#attribution.close(captures);
     }
   }
 
@@ -239,14 +239,14 @@ export class EmissionRecorder implements Disposable {
    */
   allow(context: UnitContext): void;
   allow(given: ((...args: unknown[]) => unknown) | UnitContext): unknown {
-    const ledger = this.#ledger;
+    const captures = this.#captures;
     const attribution = this.#attribution;
     if (typeof given !== 'function') {
       checkContext(given);
-      return attribution.claim(ledger, given);
+      return attribution.claim(captures, given);
     }
     return function (this: unknown, ...args: unknown[]): unknown {
-      return attribution.within(ledger, () => given.apply(this, args));
+      return attribution.within(captures, () => given.apply(this, args));
     };
   }
 
@@ -256,7 +256,7 @@ export class EmissionRecorder implements Disposable {
   }
 
   #findInOrder(expected: readonly Expected[]): readonly Entry[] {
-    const { visible } = this.#ledger;
+    const { visible } = this.#captures;
     const found: Entry[] = [];
     let at = 0;
     for (const each of expected) {
@@ -271,7 +271,7 @@ export class EmissionRecorder implements Disposable {
       );
       if (index < 0) {
         const before = found.map(({ emission }) => `'${emission.name}'`).join(', ');
-        const said = unmet(this.#ledger, name, partial, candidates);
+        const said = unmet(this.#captures, name, partial, candidates);
         fail(before === '' ? said : `After ${before}: ${said}`);
       }
       found.push(visible[index]!);
@@ -280,9 +280,9 @@ export class EmissionRecorder implements Disposable {
     return found;
   }
 
-  #candidates(name: Named, ledger: Ledger = this.#ledger): readonly Entry[] {
+  #candidates(name: Named, captures: Captures = this.#captures): readonly Entry[] {
     const pattern = new Pattern(name as SinglePattern);
-    return ledger.visible.filter(({ emission }) => pattern.matches(emission.name));
+    return captures.visible.filter(({ emission }) => pattern.matches(emission.name));
   }
 }
 

@@ -29,7 +29,7 @@ export class Recording {
     const attribution = this.#attribution;
     pipeline.tap((emissions) => {
       for (const emission of emissions)
-        attribution.ledgerOf(emission).record(emission, attribution.lineOf(emission));
+        attribution.capturesOf(emission).record(emission, attribution.lineOf(emission));
     });
     const isInline = attribution.isInline.bind(attribution);
     // The recorder takes every name, as the adapters would whose place it takes: nobody is to be warned.

@@ -1,14 +1,14 @@
 import type { AsyncLocalStorage } from 'node:async_hooks';
 import { channel } from 'node:diagnostics_channel';
 import type { ClientRequest, IncomingMessage } from 'node:http';
-import type { Ledger } from './ledger.js';
+import type { Captures } from './captures.js';
 
 const HEADER = 'x-emissions-test';
 const LOOPBACK = /^(?:\[?::1\]?|127\.\d+\.\d+\.\d+|localhost)(?::\d+)?$/;
 
 /** On whose behalf something is done. */
 export interface Scope {
-  ledger: Ledger | undefined;
+  captures: Captures | undefined;
 }
 
 /** What undici says of a request that `fetch` is about to send. */
@@ -25,26 +25,26 @@ interface FetchedRequest {
 export class RequestMarks {
   readonly #storage: AsyncLocalStorage<Scope | undefined>;
   readonly #scopes = new Map<string, Scope>();
-  readonly #ids = new Map<Ledger, string>();
+  readonly #ids = new Map<Captures, string>();
   #count = 0;
 
   constructor(storage: AsyncLocalStorage<Scope | undefined>) {
     this.#storage = storage;
   }
 
-  add(ledger: Ledger): void {
+  add(captures: Captures): void {
     const id = `${process.pid}-${performance.now()}-${++this.#count}`;
     if (this.#scopes.size === 0) this.#listen('subscribe');
-    this.#scopes.set(id, { ledger });
-    this.#ids.set(ledger, id);
+    this.#scopes.set(id, { captures });
+    this.#ids.set(captures, id);
   }
 
-  remove(ledger: Ledger): void {
-    const id = this.#ids.get(ledger)!;
+  remove(captures: Captures): void {
+    const id = this.#ids.get(captures)!;
     // On Node 22, a connection stays in the context of its last request, also for requests of nobody's that follow.
-    this.#scopes.get(id)!.ledger = undefined;
+    this.#scopes.get(id)!.captures = undefined;
     this.#scopes.delete(id);
-    this.#ids.delete(ledger);
+    this.#ids.delete(captures);
     if (this.#scopes.size === 0) this.#listen('unsubscribe');
   }
 
@@ -75,7 +75,7 @@ export class RequestMarks {
   };
 
   #idFor(host: string): string | undefined {
-    const ledger = this.#storage.getStore()?.ledger;
-    return ledger !== undefined && LOOPBACK.test(host) ? this.#ids.get(ledger) : undefined;
+    const captures = this.#storage.getStore()?.captures;
+    return captures !== undefined && LOOPBACK.test(host) ? this.#ids.get(captures) : undefined;
   }
 }

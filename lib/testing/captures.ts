@@ -26,7 +26,7 @@ interface Waiter {
 }
 
 /** What was emitted on behalf of one test, in order, and what of it was asserted. */
-export class Ledger {
+export class Captures {
   mode: RecorderMode;
   #entries: Entry[] = [];
   readonly #waiters = new Set<Waiter>();
