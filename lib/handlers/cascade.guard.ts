@@ -35,6 +35,7 @@ export class CascadeGuard {
     const path = this.#pathTo(emission);
     signal('emissions:cascade:cut', () => ({
       emission: emission.name,
+      count: 1,
       depth: emission.depth,
       path,
     }));

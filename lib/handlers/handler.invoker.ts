@@ -108,6 +108,7 @@ const RULES: CallRules<CallContext> = {
       () => ({
         handler: context.handlerId,
         emission: emission.name,
+        count: 1,
         durationMs,
         attempt,
       }),

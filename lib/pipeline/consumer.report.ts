@@ -55,7 +55,7 @@ export class ConsumerReport {
     const count = emissions.length;
     signal('emissions:adapter:delivered', () => {
       const { durationMs, attempt } = call;
-      return { adapter: name, count, durationMs, attempt };
+      return { adapter: name, emission: emissions[0]!.name, count, durationMs, attempt };
     });
   }
 

@@ -46,6 +46,8 @@ export interface EmissionExpired {
 /** An adapter took a batch. */
 export interface AdapterDelivered {
   adapter: string;
+  /** The name of the (first) emission. */
+  emission: string;
   count: number;
   durationMs: number;
   attempt: number;
@@ -70,6 +72,7 @@ export interface AdapterRetried extends AdapterFailed {
 export interface HandlerSucceeded {
   handler: string;
   emission: string;
+  count: 1;
   durationMs: number;
   attempt: number;
 }
@@ -105,6 +108,7 @@ export interface ConsumerWaiting {
 /** A chain of handlers grew deeper than `maxDepth` and was cut. */
 export interface CascadeCut {
   emission: string;
+  count: 1;
   depth: number;
   /** The names from the first cause to the one that was refused. */
   path: readonly string[];

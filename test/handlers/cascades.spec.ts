@@ -170,7 +170,9 @@ describe('What a handler emits', () => {
     const path = ['ping', 'pong', 'ping', 'pong', 'ping', 'pong'];
 
     expect(recorder.names).toEqual(path.slice(0, 5));
-    expect(log.of('emissions:cascade:cut')).toEqual([{ emission: 'pong', depth: 5, path }]);
+    expect(log.of('emissions:cascade:cut')).toEqual([
+      { emission: 'pong', count: 1, depth: 5, path },
+    ]);
     const [failed] = log.of('emissions:handler:failed');
     expect(failed!.error).toBeInstanceOf(CascadeDepthError);
     expect((failed!.error as CascadeDepthError).path).toEqual(path);

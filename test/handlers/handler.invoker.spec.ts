@@ -55,6 +55,7 @@ describe('What a handler does', () => {
           message: {
             handler: 'handler',
             emission: 'a',
+            count: 1,
             attempt: 1,
             durationMs: expect.any(Number),
           },
@@ -88,7 +89,13 @@ describe('What a handler does', () => {
     expect(log.all).toEqual([
       {
         channel: 'emissions:handler:ignored',
-        message: { handler: 'handler', emission: 'a', attempt: 1, durationMs: expect.any(Number) },
+        message: {
+          handler: 'handler',
+          emission: 'a',
+          count: 1,
+          attempt: 1,
+          durationMs: expect.any(Number),
+        },
       },
     ]);
     expect(logs.entries).toEqual([]);

@@ -84,6 +84,7 @@ describe('Batches', () => {
     expect(log.all.map(({ message }) => message)).toEqual(
       [2, 1].map((count) => ({
         adapter: 'audit',
+        emission: 'thing.happened',
         count,
         durationMs: expect.any(Number) as unknown,
         attempt: 1,

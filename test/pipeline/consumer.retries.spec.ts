@@ -89,7 +89,13 @@ describe('A batch that fails', () => {
       },
       {
         channel: 'emissions:adapter:delivered',
-        message: { adapter: 'audit', count: 2, attempt: 3, durationMs: expect.any(Number) },
+        message: {
+          adapter: 'audit',
+          emission: 'thing.happened',
+          count: 2,
+          attempt: 3,
+          durationMs: expect.any(Number),
+        },
       },
     ]);
   });

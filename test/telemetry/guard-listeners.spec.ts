@@ -8,7 +8,8 @@ import { captureLogs, silence } from '../support/logs.js';
 import { nextRound } from '../support/until.js';
 
 const CUT = 'emissions:cascade:cut';
-const send = (): void => signal(CUT, (): CascadeCut => ({ emission: 'a', depth: 1, path: [] }));
+const send = (): void =>
+  signal(CUT, (): CascadeCut => ({ emission: 'a', count: 1, depth: 1, path: [] }));
 
 /** The two ways to listen; each returns what stops it. */
 const WAYS: [string, (listener: ChannelListener) => () => void][] = [

@@ -10,7 +10,7 @@ import {
 import { hasListeners, signal } from '../../lib/telemetry/signal.js';
 
 const CUT = 'emissions:cascade:cut';
-const message: CascadeCut = { emission: 'a', depth: 17, path: ['a', 'b'] };
+const message: CascadeCut = { emission: 'a', count: 1, depth: 17, path: ['a', 'b'] };
 
 describe('A signal', () => {
   it('that nobody listens to costs no message: none is put together', () => {
