@@ -130,7 +130,8 @@ export class Emissions {
   }
 
   /**
-   * Hands over what is buffered now, and stays open: these are delivered even if the unit of work fails later.
+   * Hands over what is buffered now, and stays open: these are delivered even if the unit of work fails later. In a nested `run`
+   * it hands over what that run emitted, ahead of what the unit around it has emitted before.
    *
    * @returns how many were handed over
    * @throws BufferNotStartedError when no buffer is active

@@ -74,6 +74,11 @@ export class EmissionBuffer {
     return this.#size;
   }
 
+  /** What it waits for while it hands over. */
+  get handingOver(): Promise<void> | undefined {
+    return this.#root.#handingOver?.then(() => {});
+  }
+
   /** A buffer within this one. */
   savepoint(): EmissionBuffer {
     this.#list.distinguish(this.#root);

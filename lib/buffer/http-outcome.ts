@@ -78,6 +78,8 @@ export class HttpOutcome implements HttpUnit, ResponseGate {
   /** Commits or terminates, unless that has been done by hand; a promise when the commit has to wait. */
   decide(status: number, body: unknown): void | Promise<void> {
     const { buffer } = this.#unit;
+    // Somebody has begun to commit it by hand, and perhaps does not wait for that: the response does.
+    if (buffer?.state === 'committing') return buffer.handingOver;
     if (buffer?.isOpen !== true) return;
     let committing = false;
     try {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { Routes } from '../support/routes.js';
 import { listen } from '../support/signals.js';
 import { site, SITES, type Site } from '../support/site.js';
+import { rounds } from '../support/until.js';
 
 describe.each(SITES)('a request on %s with the %s', (server, integration) => {
   let at: Site;
@@ -89,6 +90,27 @@ describe.each(SITES)('a request on %s with the %s', (server, integration) => {
   it('that committed by hand is left alone', async () => {
     const { status, text } = await at.post('/by-hand');
     expect([status, text]).toEqual([201, '{"committed":1}']);
+    expect(await at.names()).toEqual(['a']);
+  });
+
+  it('that began to commit by hand and does not wait for it is answered when that is over', async () => {
+    const passing = at.commits.hold();
+    let answered = false;
+    const answer = at.post('/by-hand/not-awaited').then((given) => {
+      answered = true;
+      return given;
+    });
+    await rounds(20);
+    expect(answered).toBe(false);
+    passing.pass();
+    expect((await answer).status).toBe(201);
+    expect(await at.names()).toEqual(['a']);
+
+    const failing = at.commits.hold();
+    const failed = at.post('/by-hand/not-awaited');
+    await rounds(20);
+    failing.refuse(new Error('no'));
+    expect((await failed).status).toBe(500);
     expect(await at.names()).toEqual(['a']);
   });
 

@@ -154,6 +154,12 @@ export class Routes {
     return { committed: await this.emissions.commit() };
   }
 
+  @Post('by-hand/not-awaited')
+  notAwaited() {
+    this.emissions.emit('a');
+    this.emissions.commit().catch(() => {});
+  }
+
   @Post('flushed')
   async flushed() {
     this.emissions.emit('a');
