@@ -13,7 +13,7 @@ export interface UnitContext {
   tenant?: string;
   /** Who emits, for people and traces. */
   source?: string;
-  /** Ties the unit to something outside, such as a request id; default: the id of its first emission. */
+  /** Ties the unit to something outside, such as a request id; default: that of the cause, or the id of its first emission. */
   correlationId?: string;
 }
 
@@ -36,6 +36,8 @@ export class UnitOrigin implements EmissionOrigin {
     around?: UnitOrigin,
   ) {
     this.cause = cause;
+    // What is around it, or its context, may say another.
+    this.correlationId = around === undefined ? cause?.correlationId : undefined;
     this.#stamp = stamp;
     this.#around = around;
   }

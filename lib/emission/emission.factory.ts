@@ -16,6 +16,8 @@ export interface EmitOptions {
   tenant?: string | undefined;
   /** For how many milliseconds it is worth delivering. */
   ttlMs?: number | undefined;
+  /** For how many milliseconds durable handlers are to leave it alone; others get it at once. */
+  delayMs?: number | undefined;
   /** Who emits it, for people and traces. */
   source?: string | undefined;
   /** In a handler: allows a `tenant` other than that of the emission being handled. */
@@ -24,7 +26,7 @@ export interface EmitOptions {
 
 /** What a unit of work adds to each of its emissions. */
 export interface EmissionOrigin {
-  /** Shared by all of the unit; without it, the id of its first emission. */
+  /** Shared by all of the unit; without it, that of the cause, or the id of its first emission. */
   readonly correlationId?: string | undefined;
   /** The emission whose handler is at work. */
   readonly cause?: Emission | undefined;
@@ -105,17 +107,26 @@ export class EmissionFactory {
         this.#tenantIn(copied) ??
         cause?.tenant,
       key: options?.key,
-      correlationId: cause?.correlationId ?? origin.correlationId ?? id,
+      correlationId: origin.correlationId ?? cause?.correlationId ?? id,
       causationId: cause?.id,
       depth: cause === undefined ? 0 : cause.depth + 1,
       occurredAt,
     };
     const source = options?.source ?? origin.source;
     const rare =
-      source !== undefined || origin.initializedAt !== undefined || options?.ttlMs !== undefined;
+      source !== undefined ||
+      origin.initializedAt !== undefined ||
+      options?.ttlMs !== undefined ||
+      options?.delayMs !== undefined;
     // Few emissions have these. Two shapes, and no more: what reads emissions everywhere stays quick.
     const whole = rare
-      ? { ...emission, source, initializedAt: origin.initializedAt, ttlMs: options?.ttlMs }
+      ? {
+          ...emission,
+          source,
+          initializedAt: origin.initializedAt,
+          ttlMs: options?.ttlMs,
+          delayMs: options?.delayMs,
+        }
       : emission;
     return deep ? sealed(whole) : Object.freeze(whole);
   }
@@ -196,6 +207,7 @@ function ownField(value: unknown, key: string): unknown {
 }
 
 const TEXT_OPTIONS: readonly string[] = ['key', 'tenant', 'source'];
+const TIME_OPTIONS: readonly string[] = ['ttlMs', 'delayMs'];
 const FLAG_OPTIONS: readonly string[] = ['crossTenant'];
 
 function checkOptions(options: EmitOptions): void {
@@ -212,10 +224,10 @@ function checkOptions(options: EmitOptions): void {
         `emit's option ${key} takes a non-empty string, but got ${quote(value)}.`,
       );
     }
-    if (key === 'ttlMs') {
+    if (TIME_OPTIONS.includes(key)) {
       if (typeof value === 'number' && value >= 0) continue;
       throw new InvalidEmissionError(
-        `emit's option ttlMs takes milliseconds of 0 or more, but got ${quote(value)}.`,
+        `emit's option ${key} takes milliseconds of 0 or more, but got ${quote(value)}.`,
       );
     }
     if (FLAG_OPTIONS.includes(key)) {
@@ -225,7 +237,7 @@ function checkOptions(options: EmitOptions): void {
       );
     }
     throw new InvalidEmissionError(
-      `emit has no option "${key}". It has: ${[...TEXT_OPTIONS, 'ttlMs', ...FLAG_OPTIONS].sort().join(', ')}.`,
+      `emit has no option "${key}". It has: ${[...TEXT_OPTIONS, ...TIME_OPTIONS, ...FLAG_OPTIONS].sort().join(', ')}.`,
     );
   }
 }

@@ -149,6 +149,20 @@ describe('What a handler emits', () => {
     expect(recorder.names).toEqual(['a', 'b']);
   });
 
+  it('carries the correlation that a nested run of the handler says, if it says one', async () => {
+    on('a', async () => {
+      await running.emissions.run(() => cascade('own'), { correlationId: 'batch-7' });
+      await running.emissions.run(() => cascade('same'), { source: 'job' });
+      cascade('last');
+    });
+    await emitAndSettle(running.emissions, 'a');
+    const a = named('a');
+
+    expect(named('own')).toMatchObject({ correlationId: 'batch-7', causationId: a.id });
+    expect(named('same').correlationId).toBe(a.correlationId);
+    expect(named('last').correlationId).toBe(a.correlationId);
+  });
+
   it('carries the correlation, names its cause, and lies one deeper', async () => {
     on('a', () => void cascade('b'));
     on('b', () => void cascade('c'));
