@@ -82,7 +82,7 @@ describe('An emission', () => {
   it('of a handler names its cause, goes one deeper, and inherits correlation and tenant', () => {
     const create = factory();
     const cause = create('a', 1, {}, { tenant: 't' });
-    const effect = create('b', 2, {}, undefined, { cause, correlationId: 'other' });
+    const effect = create('b', 2, {}, undefined, { cause });
     expect(effect).toMatchObject({
       causationId: cause.id,
       correlationId: cause.id,
@@ -94,6 +94,10 @@ describe('An emission', () => {
       correlationId: cause.id,
       depth: 2,
       tenant: 'u',
+    });
+    expect(create('d', 4, {}, undefined, { cause, correlationId: 'said' })).toMatchObject({
+      causationId: cause.id,
+      correlationId: 'said',
     });
   });
 
