@@ -47,6 +47,7 @@ for (const platform of ['express', 'fastify']) {
   };
   add('bare route', { kind: 'bare' });
   add('do-nothing interceptor', { kind: 'idle-interceptor' });
+  add('do-nothing middleware', { kind: 'idle-middleware' }, 'what a middleware costs by itself');
   add('request-scoped interceptor', { kind: 'scoped-interceptor' }, 'does nothing');
   add('emissions interceptor, 0 emissions', { kind: 'interceptor', emissions: 0 });
   add('emissions interceptor, 3 emissions', { kind: 'interceptor', emissions: 3, expected: 9 });

@@ -33,6 +33,13 @@ class IdleInterceptor {
 }
 Injectable(config.kind === 'scoped-interceptor' ? { scope: Scope.REQUEST } : {})(IdleInterceptor);
 
+class IdleMiddleware {
+  use(_request, _response, next) {
+    next();
+  }
+}
+Injectable()(IdleMiddleware);
+
 class Orders {
   constructor(emitter) {
     this.emitter = emitter;
@@ -84,6 +91,7 @@ if (config.kind === 'cqrs') {
 class Root {
   configure(consumer) {
     if (config.kind === 'middleware') consumer.apply(EmissionsMiddleware).forRoutes('{*path}');
+    if (config.kind === 'idle-middleware') consumer.apply(IdleMiddleware).forRoutes('{*path}');
   }
 }
 Module({ imports, providers, controllers: [Orders] })(Root);
