@@ -53,8 +53,9 @@ export class Subscriptions {
     const handler = new Handler(id, pattern, resolved, host, this.invoker);
     this.registry.add(handler);
     this.#patterns.set(handler, new Pattern(pattern));
-    // Critical handlers run inside the commit: they have no queue.
-    if (!resolved.critical) this.pipeline.add(handler);
+    if (resolved.durable) refuseBuiltAnew(handler);
+    // Critical handlers run inside the commit, what durable ones take is stored: they have no queue.
+    else if (!resolved.critical) this.pipeline.add(handler);
     return handler;
   }
 
@@ -72,6 +73,12 @@ export class Subscriptions {
     if (typeof method !== 'function') {
       throw new ConfigurationError(
         `subscribe takes a pattern and a function, but got ${quote(method)}.`,
+      );
+    }
+    if (options.durable === true) {
+      throw new ConfigurationError(
+        `subscribe(${quote(pattern)}) cannot be durable: what is stored for it would wait for a function that no other process, and ` +
+          `no later one, has. Make it a method of a provider: @OnEmission(…, { durable: true }).`,
       );
     }
     const known = this.#known(method, options.id);
@@ -149,4 +156,13 @@ export class Subscriptions {
     this.#subscribed.delete(handler);
     return this.registry.remove(handler);
   }
+}
+
+/** Nothing of the request that emitted is there any more when a delivery is worked off. */
+function refuseBuiltAnew({ name, host }: Handler): void {
+  if (host.isBuiltAnew !== true) return;
+  throw new ConfigurationError(
+    `The handler ${name} is durable, and its host ${host.describe} is request-scoped, or injects something that is. Give it a host ` +
+      `that is not: what it needs to know of the request goes into the emission.`,
+  );
 }

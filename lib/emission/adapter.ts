@@ -1,4 +1,5 @@
 import type { Emission } from './emission.js';
+import type { SqlExecutor } from './sql-executor.js';
 
 /**
  * One destination: the port that everything outside is reached through, be it a broker, a log, a gateway or a handler.
@@ -44,6 +45,11 @@ export interface CommitParticipant {
   /**
    * Called with what is about to be handed over, in order. Returns what is to be handed over in addition, behind it (and
    * has gone through the same steps), or nothing. A promise holds the commit back.
+   *
+   * @param executor runs statements in the transaction that the commit is part of, when there is one
    */
-  accept(emissions: readonly Emission[]): readonly Emission[] | Promise<readonly Emission[]>;
+  accept(
+    emissions: readonly Emission[],
+    executor?: SqlExecutor,
+  ): readonly Emission[] | Promise<readonly Emission[]>;
 }

@@ -32,6 +32,8 @@ export interface Emission<P = unknown> {
   readonly occurredAt: number;
   /** For how many milliseconds after `occurredAt` it is worth delivering; without it, for ever. */
   readonly ttlMs?: number | undefined;
+  /** For how many milliseconds durable handlers leave it alone; others get it at once. */
+  readonly delayMs?: number | undefined;
 }
 
 /** How long the reported work took: `occurredAt − initializedAt` in milliseconds, 0 when either is missing. */

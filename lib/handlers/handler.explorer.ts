@@ -80,6 +80,7 @@ export class HandlerExplorer {
     }
     return {
       ...said,
+      isBuiltAnew: true,
       resolve: async (emission) => bind(await this.#build(wrapper, instance, host, emission)),
     };
   }

@@ -40,6 +40,8 @@ export interface HandlerCall extends DeliveryContext {
   readonly aborted?: boolean;
   /** How long ago it began, in milliseconds. */
   readonly durationMs?: number;
+  /** What names it among all that are stored; a durable handler's. */
+  readonly deliveryId?: string;
   /** Told that the handler returned `IGNORED`. */
   isIgnored?: boolean;
 }
@@ -91,6 +93,10 @@ class CallContext implements HandlerContext {
 
   get signal(): AbortSignal {
     return this.#call.signal;
+  }
+
+  get deliveryId(): string | undefined {
+    return this.#call.deliveryId;
   }
 }
 

@@ -1,5 +1,6 @@
 import type { ConsumerOptions, ConsumerSettings } from '../emission/consumer.options.js';
 import { consumerOptions } from '../emission/consumer.options.js';
+import type { OnDead } from '../emission/durable.settings.js';
 import { ConfigurationError } from '../emission/emission.errors.js';
 import type { Emission } from '../emission/emission.js';
 import { overDefaults } from '../emission/over-defaults.js';
@@ -8,6 +9,7 @@ import {
   defineOptions,
   flag,
   integer,
+  oneOf,
   text,
   type OptionSet,
 } from '../emission/option-set.js';
@@ -47,12 +49,33 @@ export interface HandlerOptions<T = any> extends Pick<
    * @default false
    */
   critical?: boolean;
+  /**
+   * Stores each emission for the handler, as part of the commit, until it has taken it: nothing that was committed is lost when a
+   * process dies, and any process of the application may work it off, at least once. Needs `EmissionsDurableModule`, and a host
+   * that is not request-scoped. Keeps its order per key across all processes. Has no queue in memory (`capacity`, `overflow`), and
+   * tries again for longer: its `retry` pauses for 1 s, then 4 s, 16 s … up to 5 minutes, unless it says otherwise.
+   * @default false
+   */
+  durable?: boolean;
+  /**
+   * A durable handler: how often a delivery is tried in all, before it is kept as dead.
+   * @default 5
+   */
+  maxAttempts?: number;
+  /**
+   * A durable handler: whether the emissions of a key wait behind one that is dead (`'block'`), until somebody retries or discards
+   * it, or are taken without it (`'skip'`).
+   * @default 'block'
+   */
+  onDead?: OnDead;
 }
 
 /** {@link HandlerOptions} with their defaults. */
 export type ResolvedHandlerOptions = ConsumerOptions &
   Pick<HandlerOptions, 'id' | 'interested'> &
-  Required<Pick<HandlerOptions, 'priority' | 'once' | 'critical'>>;
+  Required<
+    Pick<HandlerOptions, 'priority' | 'once' | 'critical' | 'durable' | 'maxAttempts' | 'onDead'>
+  >;
 
 const { batchSize: _batchSize, maxWaitMs: _maxWaitMs, ...served } = consumerOptions.rules;
 
@@ -60,7 +83,7 @@ const { batchSize: _batchSize, maxWaitMs: _maxWaitMs, ...served } = consumerOpti
 export const handlerOptions: OptionSet<HandlerOptions> = defineOptions<HandlerOptions>({
   ...(served as never as Parameters<
     typeof defineOptions<
-      Omit<HandlerOptions, 'id' | 'interested' | 'priority' | 'once' | 'critical'>
+      Pick<HandlerOptions, 'concurrency' | 'capacity' | 'overflow' | 'retry' | 'timeoutMs'>
     >
   >[0]),
   concurrency: integer({ min: 1, default: 16 }),
@@ -69,9 +92,23 @@ export const handlerOptions: OptionSet<HandlerOptions> = defineOptions<HandlerOp
   priority: integer({ min: 0, max: 9, default: 0 }),
   once: flag(false),
   critical: flag(false),
+  durable: flag(false),
+  maxAttempts: integer({ min: 1, max: 1_000, default: 5 }),
+  onDead: oneOf(['block', 'skip'], 'block'),
 });
 
-const NOT_IF_CRITICAL = ['concurrency', 'capacity', 'overflow', 'retry', 'once'] as const;
+const NOT_IF_CRITICAL = [
+  'concurrency',
+  'capacity',
+  'overflow',
+  'retry',
+  'once',
+  'durable',
+] as const;
+const NOT_IF_DURABLE = ['capacity', 'overflow', 'once'] as const;
+const ONLY_IF_DURABLE = ['maxAttempts', 'onDead'] as const;
+/** What a durable handler waits for is often gone for minutes. */
+const DURABLE_RETRY = { backoffMs: 1_000, factor: 4, maxBackoffMs: 300_000 };
 
 /** @throws ConfigurationError naming the handler and the option that is wrong */
 export function resolveHandlerOptions(
@@ -80,15 +117,38 @@ export function resolveHandlerOptions(
   path: string,
 ): ResolvedHandlerOptions {
   handlerOptions.resolve(settings, path);
-  for (const option of NOT_IF_CRITICAL) {
-    if (settings.critical === true && settings[option] !== undefined) {
-      throw new ConfigurationError(
-        `${path} is critical, and runs inside the commit: it cannot have the option "${option}". Remove one of the two.`,
-      );
-    }
-  }
+  refuseMixed(settings, path);
+  if (settings.durable === true)
+    defaults = { timeoutMs: defaults.timeoutMs ?? 0, retry: DURABLE_RETRY };
   const { capacity, overflow, retry, timeoutMs } = overDefaults(defaults, settings);
   const shared = { capacity, overflow, retry, timeoutMs } as HandlerOptions;
   const resolved = handlerOptions.resolve({ ...settings, ...shared }, path);
   return { ...resolved, batchSize: 1, maxWaitMs: 0 } as ResolvedHandlerOptions;
+}
+
+/** @throws ConfigurationError for options that do not go together */
+function refuseMixed(settings: HandlerOptions, path: string): void {
+  const refuse = (option: string, why: string): never => {
+    throw new ConfigurationError(`${path} ${why} the option "${option}". Remove one of the two.`);
+  };
+  for (const option of NOT_IF_CRITICAL) {
+    if (settings.critical === true && settings[option] !== undefined && settings[option] !== false)
+      refuse(option, 'is critical, and runs inside the commit: it cannot have');
+  }
+  for (const option of NOT_IF_DURABLE) {
+    if (settings.durable === true && settings[option] !== undefined && settings[option] !== false)
+      refuse(option, 'is durable, and has no queue in memory: it cannot have');
+  }
+  if (settings.durable === true) {
+    if (settings.retry?.attempts === undefined) return;
+    throw new ConfigurationError(
+      `${path} is durable: how often it is tried is said with "maxAttempts", not with "retry.attempts".`,
+    );
+  }
+  for (const option of ONLY_IF_DURABLE) {
+    if (settings[option] === undefined) continue;
+    throw new ConfigurationError(
+      `${path} has the option "${option}", which is for durable handlers. Remove it, or add durable: true.`,
+    );
+  }
 }

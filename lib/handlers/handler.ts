@@ -12,6 +12,8 @@ export interface HandlerContext {
   readonly signal: AbortSignal;
   /** The id the handler goes by. */
   readonly handlerId: string;
+  /** A durable handler's: the id of the delivery, which is that of the emission; the same in every attempt. */
+  readonly deliveryId?: string | undefined;
 }
 
 /** A handler as a function: what `subscribe` takes. */
@@ -27,6 +29,8 @@ export interface HandlerHost {
   readonly describe: string;
   /** The class and its method; absent when a function was subscribed. */
   readonly method?: { readonly of: Function; readonly name: string };
+  /** Whether it is built for each call (request-scoped). */
+  readonly isBuiltAnew?: boolean;
   /** The function to call; a promise for hosts that are built for each call (request-scoped ones). */
   resolve(emission: Emission): EmissionHandler<never> | Promise<EmissionHandler<never>>;
 }

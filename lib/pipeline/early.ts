@@ -18,6 +18,10 @@ export class EarlyEmissions {
     return this.#kept.length;
   }
 
+  get kept(): readonly Emission[] {
+    return [...this.#kept];
+  }
+
   /** @throws PipelineFullError when they do not all fit; none is kept then */
   keep(emissions: readonly Emission[]): void {
     if (this.#kept.length + emissions.length > this.#capacity) {

@@ -77,6 +77,11 @@ export class Pipeline implements ConsumerHost {
     return this.#routes.consumers;
   }
 
+  /** What has been offered so far and is kept until the consumers are started. */
+  get kept(): readonly Emission[] {
+    return this.#early.kept;
+  }
+
   /**
    * Adds a consumer for a destination; it gets what is handed over from now on.
    *

@@ -138,6 +138,40 @@ export interface GatewayDenied {
   error: unknown;
 }
 
+/** Deliveries of a commit were stored for durable destinations. */
+export interface DeliveryEnqueued {
+  /** How many. */
+  count: number;
+  /** The name of the (first) emission. */
+  emission: string;
+  /** How long the database took; commits that were stored together took as long together. */
+  durationMs: number;
+}
+/** What is said about one delivery. */
+export interface DeliveryMessage {
+  /** Whose it is: the durable handler or adapter. */
+  consumer: string;
+  emission: string;
+  /** The id of the emission. */
+  id: string;
+  count: 1;
+  attempt: number;
+}
+/** A delivery is done, and will not be worked on again. */
+export interface DeliveryCompleted extends DeliveryMessage {
+  /** From when it was stored until now. */
+  waitedMs: number;
+}
+/** A delivery will not be tried again, and is kept. */
+export interface DeliveryDead extends DeliveryMessage {
+  error: unknown;
+}
+/** An attempt failed, or was taken over by another worker; there will be another one. */
+export interface DeliveryFailed extends DeliveryDead {
+  /** The pause before it. */
+  delayMs: number;
+}
+
 /** Every signal of this package: the channel's name and what is published there. */
 export interface EmissionsChannels {
   'emissions:buffer:started': BufferStarted;
@@ -156,6 +190,10 @@ export interface EmissionsChannels {
   'emissions:consumer:overflowed': ConsumerOverflowed;
   'emissions:consumer:waiting': ConsumerWaiting;
   'emissions:cascade:cut': CascadeCut;
+  'emissions:delivery:enqueued': DeliveryEnqueued;
+  'emissions:delivery:completed': DeliveryCompleted;
+  'emissions:delivery:failed': DeliveryFailed;
+  'emissions:delivery:dead': DeliveryDead;
   'emissions:gateway:connected': GatewayConnected;
   'emissions:gateway:refused': GatewayRefused;
   'emissions:gateway:subscribed': GatewaySubscribed;
@@ -182,6 +220,10 @@ const NAMES = [
   'emissions:consumer:overflowed',
   'emissions:consumer:waiting',
   'emissions:cascade:cut',
+  'emissions:delivery:enqueued',
+  'emissions:delivery:completed',
+  'emissions:delivery:failed',
+  'emissions:delivery:dead',
   'emissions:gateway:connected',
   'emissions:gateway:refused',
   'emissions:gateway:subscribed',

@@ -2,6 +2,7 @@ import type { DynamicModule, FactoryProvider } from '@nestjs/common';
 import type { TestingModuleBuilder } from '@nestjs/testing';
 import { AdapterExplorer } from '../adapter.explorer.js';
 import { AdapterBinding, EMISSION_ADAPTER } from '../emission/adapter-binding.js';
+import { DURABLE_ENGINE } from '../emission/durable-engine.js';
 import { EmissionFactory } from '../emission/emission.factory.js';
 import { EmissionStreams } from '../emission.streams.js';
 import { EmissionsModule } from '../emissions.module.js';
@@ -12,7 +13,7 @@ import { Subscriptions } from '../subscriptions.js';
 import { Attribution } from './attribution.js';
 import type { RecorderMode } from './captures.js';
 import { checkMode, EmissionRecorder } from './recorder.js';
-import { Recording, STAND_IN } from './recording.js';
+import { ENGINE_STAND_IN, Recording, STAND_IN } from './recording.js';
 import { extendGlobalExpect } from './recorder.matchers.js';
 
 /** How a recorder begins. */
@@ -35,9 +36,10 @@ export interface RecorderOptions {
  * const app = (await builder.compile()).createNestApplication();
  * ```
  *
- * Handlers work as the mode says. Who injects an adapter by its class gets a stand-in that only has `deliver`. A module that brings
- * an adapter along as a provider of the token `AdapterBinding` has it replaced too. What is something else besides an adapter (a
- * gateway, a provider registered with `useExisting`) is built as ever, since others may need it, and delivers nothing.
+ * Handlers work as the mode says; nothing is stored for durable ones, which run in `inline` mode alone. Who injects an adapter by
+ * its class gets a stand-in that only has `deliver`. A module that brings an adapter along as a provider of the token
+ * `AdapterBinding` has it replaced too. What is something else besides an adapter (a gateway, a provider registered with
+ * `useExisting`) is built as ever, since others may need it, and delivers nothing.
  *
  * @throws ConfigurationError for a mode there is not
  */
@@ -48,6 +50,7 @@ export function recordEmissions(
   const attribution = attributionOf(options);
   builder.overrideProvider(EMISSION_ADAPTER).useValue(STAND_IN);
   builder.overrideProvider(AdapterBinding).useValue(new AdapterBinding(STAND_IN, undefined));
+  builder.overrideProvider(DURABLE_ENGINE).useValue(ENGINE_STAND_IN);
   const { provide, useFactory, inject } = recording(attribution);
   builder.overrideProvider(provide).useFactory({ factory: useFactory, inject: inject as never });
   return new EmissionRecorder(attribution);
@@ -79,10 +82,11 @@ export function emissionsTestingModule(
   const attribution = attributionOf({ ...(mode !== undefined && { mode }) });
   const definition = EmissionsModule.forRoot({ unbuffered: 'deliver', ...given });
   const recorder = { provide: EmissionRecorder, useValue: new EmissionRecorder(attribution) };
+  const engine = { provide: DURABLE_ENGINE, useValue: ENGINE_STAND_IN };
   return {
     ...definition,
     // Those of a dynamic module go before those of its class.
-    providers: [...(definition.providers ?? []), recording(attribution, true), recorder],
+    providers: [...(definition.providers ?? []), recording(attribution, true), recorder, engine],
     exports: [...(definition.exports ?? []), EmissionRecorder],
   };
 }

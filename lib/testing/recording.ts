@@ -1,5 +1,6 @@
 import { Observable } from 'rxjs';
 import type { EmissionAdapter } from '../emission/adapter.js';
+import type { DurableEngine } from '../emission/durable-engine.js';
 import type { EmissionFactory } from '../emission/emission.factory.js';
 import type { EmissionStreams } from '../emission.streams.js';
 import type { EmissionHandler } from '../handlers/handler.js';
@@ -12,6 +13,16 @@ import { SourceLine } from './source-line.js';
 
 /** What stands in the place of an adapter. */
 export const STAND_IN: EmissionAdapter = { name: 'recorder', deliver: () => {} };
+
+/** What stands in the place of an engine for durable deliveries: it connects to nothing, and stores nothing. */
+export const ENGINE_STAND_IN: DurableEngine = {
+  participant: { accept: (emissions) => emissions },
+  takes: () => false,
+  open: async () => {},
+  start: () => {},
+  drain: async () => {},
+  close: async () => {},
+};
 
 /**
  * Records what an application commits, from the outside: the parts of the library it takes hold of are those of this one

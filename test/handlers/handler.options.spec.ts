@@ -19,7 +19,31 @@ describe("A handler's options", () => {
       priority: 0,
       once: false,
       critical: false,
+      durable: false,
+      maxAttempts: 5,
+      onDead: 'block',
     });
+  });
+
+  it('of a durable one have no queue, and try again for minutes', () => {
+    const pipeline = { capacity: 5, timeoutMs: 3, retry: { attempts: 4, backoffMs: 1 } };
+    expect(resolve({ durable: true, retry: { jitter: 0 } }, pipeline)).toMatchObject({
+      timeoutMs: 3,
+      maxAttempts: 5,
+      retry: { attempts: 1, backoffMs: 1_000, factor: 4, maxBackoffMs: 300_000, jitter: 0 },
+    });
+  });
+
+  it.each([
+    [{ durable: true, capacity: 5 }, 'is durable, and has no queue in memory: it cannot have'],
+    [{ durable: true, once: true }, 'it cannot have the option "once"'],
+    [{ durable: true, critical: true }, 'is critical, and runs inside the commit'],
+    [{ durable: true, retry: { attempts: 3 } }, 'is said with "maxAttempts"'],
+    [{ maxAttempts: 3 }, 'has the option "maxAttempts", which is for durable handlers'],
+    [{ onDead: 'skip' as const }, 'has the option "onDead", which is for durable handlers'],
+    [{ durable: true, maxAttempts: 0 }, 'maxAttempts takes a whole number from 1 to 1000'],
+  ])('are refused where they do not go together: %j', (options, message) => {
+    expect(() => resolve(options)).toThrow(message);
   });
 
   it("take what they leave out from the pipeline's, but not its batches", () => {

@@ -1,0 +1,150 @@
+import { Logger } from '@nestjs/common';
+import type { Clock } from '../emission/clock.js';
+import type { DurableDestination, DurableEngine, DurablePlan } from '../emission/durable-engine.js';
+import { DeliveryAcceptor } from './delivery.acceptor.js';
+import type { DeliveryQueue } from './delivery.js';
+import type { DeliveryStore } from './delivery.store.js';
+import { Dispatcher } from './dispatcher.js';
+import type { DurableOptions } from './durable.options.js';
+import { ownerOf, queueNameOf } from './queue-name.js';
+import type { EmissionStorage } from './stored-emission.js';
+
+/** How many signs of life fit into the time after which a worker is taken for dead. */
+const BEATS = 3;
+
+/**
+ * Durable deliveries of one application: stores what commits owe to its durable handlers, and, as a worker, works off what any
+ * process has stored for them.
+ *
+ * Three clocks keep it going, whatever notifications get lost: what is due is looked for every `pollMs`, together with what silent
+ * workers left behind, and what this one works on is said to be alive three times per `heartbeatMs`.
+ */
+export class PostgresEngine implements DurableEngine {
+  readonly participant: DeliveryAcceptor;
+  readonly #logger = new Logger('Emissions');
+  readonly #clocks: NodeJS.Timeout[] = [];
+  #queues: readonly DeliveryQueue[] = [];
+  #dispatchers: readonly Dispatcher[] = [];
+  #isOpen = false;
+  #looking = false;
+  #beating = false;
+
+  constructor(
+    readonly store: DeliveryStore,
+    private readonly storage: EmissionStorage,
+    private readonly options: DurableOptions,
+    private readonly clock: () => Clock,
+  ) {
+    this.participant = new DeliveryAcceptor(store, storage, (queues) => this.#wake(queues));
+  }
+
+  /** The queues of this application. */
+  get queues(): readonly DeliveryQueue[] {
+    return this.#queues;
+  }
+
+  /** Who works them, by priority. */
+  get dispatchers(): readonly Dispatcher[] {
+    return this.#dispatchers;
+  }
+
+  takes(name: string): boolean {
+    return this.participant.takes(name);
+  }
+
+  async open({ destinations, types, early }: DurablePlan): Promise<void> {
+    for (const type of types) this.storage.register(type);
+    this.participant.serve(destinations);
+    const queues = destinations.map(queuesOf);
+    this.#queues = queues.flat();
+    await this.store.open();
+    this.#isOpen = true;
+    const others = await this.store.prepare(this.#queues);
+    await this.#warnOfOthers(others);
+    if (early.length > 0) await this.participant.accept(early);
+    const parts = { store: this.store, storage: this.storage, clock: this.clock() };
+    this.#dispatchers = destinations
+      .map((destination, i) => new Dispatcher(destination, queues[i]!, parts))
+      .sort((a, b) => a.priority - b.priority);
+  }
+
+  start(): void {
+    if (!this.options.worker || this.#dispatchers.length === 0) return;
+    for (const dispatcher of this.#dispatchers) dispatcher.start();
+    void this.store.listen((queue) =>
+      this.#wake(queue === undefined ? undefined : new Set([queue])),
+    );
+    const { pollMs, heartbeatMs } = this.options;
+    this.#clocks.push(
+      setInterval(() => void this.#look(), pollMs),
+      setInterval(() => void this.#beat(), heartbeatMs / BEATS),
+    );
+  }
+
+  async drain(): Promise<void> {
+    const { drainTimeoutMs } = this.options;
+    await Promise.all(this.#dispatchers.map((dispatcher) => dispatcher.drain(drainTimeoutMs)));
+  }
+
+  async close(): Promise<void> {
+    for (const clock of this.#clocks.splice(0)) clearInterval(clock);
+    for (const { lanes } of this.#dispatchers) for (const lane of lanes) lane.close();
+    if (this.#isOpen) await this.store.close();
+    this.#isOpen = false;
+  }
+
+  #wake(queues: ReadonlySet<string> | undefined): void {
+    for (const { lanes } of this.#dispatchers)
+      for (const lane of lanes) if (queues?.has(lane.queue.name) !== false) lane.wake();
+  }
+
+  /** What is due, and what is left behind. */
+  async #look(): Promise<void> {
+    if (this.#looking) return;
+    this.#looking = true;
+    try {
+      await this.store.rescue(this.#queues);
+      this.#wake(new Set(await this.store.due(this.#queues.map(({ name }) => name))));
+    } catch {
+      // The dispatchers say so themselves; the next look may get through.
+      this.#wake(undefined);
+    } finally {
+      this.#looking = false;
+    }
+  }
+
+  async #beat(): Promise<void> {
+    if (this.#beating) return;
+    this.#beating = true;
+    try {
+      await Promise.all(this.#dispatchers.map((dispatcher) => dispatcher.beat()));
+    } catch {
+      // As above.
+    } finally {
+      this.#beating = false;
+    }
+  }
+
+  /** Deliveries of a handler that was removed or renamed wait for a process that has it. */
+  async #warnOfOthers(names: readonly string[]): Promise<void> {
+    if (names.length === 0) return;
+    const counts = await this.store.counts(names);
+    for (const { queue, waiting, dead } of counts) {
+      if (waiting + dead === 0) continue;
+      this.#logger.warn(
+        `${waiting + dead} deliveries are stored for '${ownerOf(queue)}', which this application does not have: they wait for one that ` +
+          `does. If the handler was renamed, give it the old id: @OnEmission(…, { durable: true, id: '${ownerOf(queue)}' }).`,
+      );
+    }
+  }
+}
+
+function queuesOf({ destination, settings }: DurableDestination): DeliveryQueue[] {
+  const { maxAttempts, onDead } = settings;
+  return [false, true].map((isKeyed) => ({
+    name: queueNameOf(destination, isKeyed),
+    isKeyed,
+    maxAttempts,
+    skipsDead: isKeyed && onDead === 'skip',
+  }));
+}

@@ -1,0 +1,69 @@
+import { EmissionsError } from '../emission/emissions.error.js';
+
+/**
+ * Throw it from a durable handler when trying again cannot help: the delivery goes straight to the dead, whatever attempts
+ * are left.
+ */
+export class NonRetryableError extends EmissionsError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('EMISSIONS_NON_RETRYABLE', message, options);
+  }
+}
+
+/**
+ * A delivery belongs to somebody else by now: its worker was taken for dead (it did not answer for `heartbeatMs`, or its event
+ * loop stood still), and another one has it. What this call did is not recorded, and what it emitted is discarded.
+ */
+export class DeliveryLostError extends EmissionsError {
+  constructor(handler: string, id: string, attempt: number) {
+    super(
+      'EMISSIONS_DELIVERY_LOST',
+      `Attempt ${attempt} of ${handler} on ${id} was taken over by another worker: this one did not answer in time. If its event ` +
+        `loop is kept busy for seconds, give the work to a worker thread, or raise the option heartbeatMs in all processes.`,
+    );
+  }
+}
+
+/** Something cannot be stored, or cannot be made out of what is stored. */
+export class DeliveryDataError extends EmissionsError {
+  constructor(
+    /** Where the culprit sits, from the emission on: `payload/items/2`. */
+    readonly path: string,
+    reason: string,
+    options?: ErrorOptions,
+  ) {
+    super(
+      'EMISSIONS_DELIVERY_DATA',
+      `${path} cannot be stored for durable handlers: ${reason}.`,
+      options,
+    );
+  }
+}
+
+/** What is stored needs a class that this process does not know; the delivery waits for one that does. */
+export class UnknownTypeError extends EmissionsError {
+  constructor(readonly type: string) {
+    super(
+      'EMISSIONS_UNKNOWN_TYPE',
+      `A delivery holds an instance of the class of '${type}', which this application does not know. Name the class in a handler's ` +
+        `pattern (@OnEmission(TheClass)), or list it: EmissionsDurableModule.forRoot({ types: [TheClass] }).`,
+    );
+  }
+}
+
+/** The deliveries of a commit could not be stored; the commit has failed, and nothing of it is delivered. */
+export class DeliveriesNotStoredError extends EmissionsError {
+  constructor(reason: string, options?: ErrorOptions) {
+    super('EMISSIONS_NOT_STORED', `Durable deliveries could not be stored: ${reason}`, options);
+  }
+}
+
+/** Somebody asked for a handler that has no deliveries here. */
+export class UnknownHandlerError extends EmissionsError {
+  constructor(handler: string, known: readonly string[]) {
+    super(
+      'EMISSIONS_UNKNOWN_HANDLER',
+      `There is no durable handler '${handler}'. There ${known.length === 0 ? 'are none' : `are: ${known.join(', ')}`}.`,
+    );
+  }
+}

@@ -1,0 +1,170 @@
+/** The statements for what pg-boss has no call for, or not one that does all of it at once. */
+export interface Statements {
+  readonly accept: string;
+  readonly claimKeys: string;
+  readonly fail: string;
+  readonly release: string;
+  readonly rescue: string;
+  readonly due: string;
+  readonly find: string;
+  readonly retry: string;
+  readonly discard: string;
+  readonly counts: string;
+  readonly index: string;
+}
+
+/** Longer than anybody waits: what is not completed is never deleted. */
+const FOREVER = `interval '100 years'`;
+const KEPT_ERRORS = 20;
+
+/** The channel that tells what has been stored; one for each schema. */
+export function channelOf(schema: string): string {
+  return `nestjs-emissions:${schema}`;
+}
+
+/** The errors kept so far and one more; a pg-boss that sweeps leaves something else behind. */
+const errorsWith = (error: string): string => `jsonb_build_object('errors',
+  CASE WHEN jsonb_typeof(j.output->'errors') = 'array'
+    THEN CASE WHEN jsonb_array_length(j.output->'errors') >= ${KEPT_ERRORS} THEN (j.output->'errors') - 0 ELSE j.output->'errors' END
+    ELSE '[]'::jsonb END || ${error})`;
+
+/** The statements on the tables of one schema. */
+export function statementsOf(schema: string): Statements {
+  const job = `${schema}.job`;
+  const notify = (queues: string): string =>
+    `SELECT pg_notify('${channelOf(schema)}', d.name) FROM (SELECT DISTINCT name FROM ${queues}) d`;
+  const queued = `j.name = $1 AND j.state < 'active' AND NOT j.blocked AND j.policy = 'key_strict_fifo'`;
+  const ids = `($2::uuid[] IS NULL OR j.id = ANY($2::uuid[])) AND ($3::text IS NULL OR j.group_id = $3::text)`;
+  return {
+    // The time is read when the statement runs, after the transaction got the locks it waited for: `now()` is when it began,
+    // and would put what is committed later before what is committed earlier.
+    accept: `
+      WITH e AS MATERIALIZED (SELECT * FROM json_to_recordset($1::text::json)
+             AS r(ord int, id uuid, data jsonb, key text, tenant text, delay float8)),
+           o AS MATERIALIZED (SELECT * FROM json_to_recordset($2::text::json) AS r(ord int, queue text, priority int)),
+           i AS (
+             INSERT INTO ${job} (id, name, data, priority, singleton_key, group_id, policy, retry_limit, retry_delay, retry_backoff,
+               expire_seconds, deletion_seconds, keep_until, heartbeat_seconds, start_after, created_on)
+             SELECT e.id, q.name, e.data, -o.priority, e.key, e.tenant, q.policy, q.retry_limit, 0, false,
+               2147483647, q.deletion_seconds, now() + ${FOREVER}, $3::int,
+               CASE WHEN e.delay > 0 THEN clock_timestamp() + e.delay * interval '1 millisecond' ELSE now() END,
+               (SELECT clock_timestamp()) + e.ord * interval '1 microsecond'
+             FROM o JOIN e ON e.ord = o.ord JOIN ${schema}.queue q ON q.name = o.queue
+             ON CONFLICT DO NOTHING RETURNING name, start_after),
+           n AS (${notify('i WHERE start_after <= now()')})
+      SELECT (SELECT count(*) FROM i)::int AS stored, (SELECT count(*) FROM n)::int AS notified,
+        (SELECT array_agg(DISTINCT o.queue) FROM o LEFT JOIN ${schema}.queue q ON q.name = o.queue WHERE q.name IS NULL) AS missing`,
+
+    // From key to key along an index, as far as needed: what is queued behind the first of a key costs nothing.
+    claimKeys: `
+      WITH RECURSIVE keys AS (
+        (SELECT j.singleton_key AS key FROM ${job} j WHERE ${queued} AND j.singleton_key > $2::text ORDER BY j.singleton_key LIMIT 1)
+        UNION ALL
+        SELECT (SELECT j.singleton_key FROM ${job} j WHERE ${queued} AND j.singleton_key > k.key ORDER BY j.singleton_key LIMIT 1)
+        FROM keys k WHERE k.key IS NOT NULL),
+      heads AS (
+        SELECT h.id FROM keys k CROSS JOIN LATERAL (
+          SELECT j.id FROM ${job} j WHERE ${queued} AND j.singleton_key = k.key AND j.start_after <= ${schema}.job_now()
+          ORDER BY j.state DESC, j.created_on, j.id LIMIT 1) h
+        WHERE k.key IS NOT NULL AND NOT EXISTS (
+          SELECT 1 FROM ${job} b WHERE b.name = $1 AND b.singleton_key = k.key AND b.state IN ('active', 'retry', 'failed')
+            AND b.policy = 'key_strict_fifo' AND b.id <> h.id)
+        LIMIT $3::int),
+      next AS MATERIALIZED (
+        SELECT j.id FROM ${job} j WHERE j.name = $1 AND j.id = ANY(ARRAY(SELECT id FROM heads)) AND j.state < 'active'
+        FOR UPDATE OF j SKIP LOCKED)
+      UPDATE ${job} j SET state = 'active', started_on = ${schema}.job_now(), heartbeat_on = ${schema}.job_now(),
+        retry_count = CASE WHEN j.started_on IS NOT NULL THEN j.retry_count + 1 ELSE j.retry_count END
+      WHERE j.name = $1 AND j.id = ANY(ARRAY(SELECT id FROM next))
+      RETURNING j.id, j.data, j.retry_count AS "retryCount", j.retry_limit AS "retryLimit", j.created_on AS "createdOn",
+        j.priority, j.singleton_key AS "singletonKey"`,
+
+    fail: `
+      WITH f AS (SELECT * FROM json_to_recordset($2::text::json) AS r(id uuid, attempt int, delay float8, error jsonb))
+      UPDATE ${job} j SET
+        state = CASE WHEN f.delay IS NULL THEN 'failed' ELSE 'retry' END::${schema}.job_state,
+        start_after = CASE WHEN f.delay IS NULL THEN j.start_after ELSE clock_timestamp() + f.delay * interval '1 millisecond' END,
+        completed_on = CASE WHEN f.delay IS NULL THEN clock_timestamp() END,
+        deletion_seconds = CASE WHEN f.delay IS NULL THEN 0 ELSE j.deletion_seconds END,
+        policy = CASE WHEN f.delay IS NULL AND $3::boolean THEN NULL ELSE j.policy END,
+        heartbeat_on = NULL,
+        output = ${errorsWith('f.error')}
+      FROM f
+      WHERE j.name = $1 AND j.id = f.id AND j.retry_count = f.attempt - 1 AND j.state = 'active'
+      RETURNING j.id`,
+
+    release: `
+      WITH f AS (SELECT * FROM json_to_recordset($2::text::json) AS r(id uuid, attempt int))
+      UPDATE ${job} j SET
+        state = CASE WHEN j.retry_count = 0 THEN 'created' ELSE 'retry' END::${schema}.job_state,
+        started_on = CASE WHEN j.retry_count = 0 THEN NULL ELSE j.started_on END,
+        retry_count = greatest(j.retry_count - 1, 0),
+        start_after = clock_timestamp() + $3::float8 * interval '1 millisecond',
+        heartbeat_on = NULL
+      FROM f
+      WHERE j.name = $1 AND j.id = f.id AND j.retry_count = f.attempt - 1 AND j.state = 'active'
+      RETURNING j.id`,
+
+    rescue: `
+      WITH r AS (
+        UPDATE ${job} j SET
+          state = CASE WHEN j.retry_count < j.retry_limit THEN 'retry' ELSE 'failed' END::${schema}.job_state,
+          start_after = CASE WHEN j.retry_count < j.retry_limit THEN now() ELSE j.start_after END,
+          completed_on = CASE WHEN j.retry_count < j.retry_limit THEN NULL ELSE now() END,
+          deletion_seconds = CASE WHEN j.retry_count < j.retry_limit THEN j.deletion_seconds ELSE 0 END,
+          policy = CASE WHEN j.retry_count >= j.retry_limit AND j.name = ANY($2::text[]) THEN NULL ELSE j.policy END,
+          heartbeat_on = NULL,
+          output = ${errorsWith(`jsonb_build_object('attempt', j.retry_count + 1, 'at', to_jsonb(now()), 'name', 'WorkerGoneError',
+            'message', 'The worker of this attempt stopped answering.')`)}
+        WHERE j.name = ANY($1::text[]) AND j.state = 'active'
+          AND j.heartbeat_on + j.heartbeat_seconds * interval '1s' < now()
+        RETURNING j.name, j.id, j.retry_count + 1 AS attempt, j.state = 'failed' AS dead),
+      n AS (${notify('r')})
+      SELECT r.*, (SELECT count(*) FROM n) AS notified FROM r`,
+
+    due: `
+      SELECT q.name FROM unnest($1::text[]) AS q(name)
+      WHERE EXISTS (SELECT 1 FROM ${job} j WHERE j.name = q.name AND j.state < 'active' AND NOT j.blocked AND j.start_after <= now())`,
+
+    find: `
+      SELECT j.id, j.name AS queue, j.state::text, j.data->'emission'->>'name' AS emission, j.group_id AS tenant,
+        j.singleton_key AS key, j.retry_count, j.retry_limit, j.started_on, j.created_on, j.start_after, j.completed_on, j.output
+      FROM ${job} j
+      WHERE j.name = ANY($1::text[]) AND ${ids} AND j.state::text = ANY($4::text[])
+      ORDER BY j.created_on DESC, j.id DESC LIMIT $5::int`,
+
+    // As a new one in its old place: `retry` would stand in the way of one of its key that is at work.
+    retry: `
+      WITH r AS (
+        UPDATE ${job} j SET state = 'created', policy = q.policy, completed_on = NULL, start_after = now(),
+          retry_limit = j.retry_count + 1 + q.retry_limit, deletion_seconds = q.deletion_seconds
+        FROM ${schema}.queue q
+        WHERE q.name = j.name AND j.name = ANY($1::text[]) AND ${ids} AND j.state = 'failed'
+        RETURNING j.name, j.id),
+      n AS (${notify('r')})
+      SELECT r.name AS queue, r.id, (SELECT count(*) FROM n) AS notified FROM r`,
+
+    discard: `
+      WITH r AS (
+        UPDATE ${job} j SET state = 'cancelled', completed_on = now(), deletion_seconds = q.deletion_seconds
+        FROM ${schema}.queue q
+        WHERE q.name = j.name AND j.name = ANY($1::text[]) AND ${ids} AND j.state = 'failed'
+        RETURNING j.name, j.id),
+      n AS (${notify('r')})
+      SELECT r.name AS queue, r.id, (SELECT count(*) FROM n) AS notified FROM r`,
+
+    counts: `
+      SELECT q.name AS queue,
+        count(*) FILTER (WHERE j.state < 'active')::int AS waiting,
+        count(*) FILTER (WHERE j.state < 'active' AND j.start_after > now())::int AS delayed,
+        count(*) FILTER (WHERE j.state = 'active')::int AS running,
+        count(*) FILTER (WHERE j.state = 'failed')::int AS dead,
+        min(j.created_on) FILTER (WHERE j.state < 'active' AND j.start_after <= now()) AS oldest_at
+      FROM unnest($1::text[]) AS q(name)
+      LEFT JOIN ${job} j ON j.name = q.name AND j.state NOT IN ('completed', 'cancelled')
+      GROUP BY q.name`,
+
+    // What is at work is looked for every second among all that is kept.
+    index: `CREATE INDEX IF NOT EXISTS nestjs_emissions_running ON ${job} (name) WHERE state = 'active'`,
+  };
+}

@@ -1,0 +1,332 @@
+import { Logger } from '@nestjs/common';
+import type { JobWithMetadata, PgBoss } from 'pg-boss';
+import { ConfigurationError } from '../emission/emission.errors.js';
+import type { SqlExecutor } from '../emission/sql-executor.js';
+import type {
+  Claim,
+  DeliveryQueue,
+  DeliveryState,
+  FailedClaim,
+  KeptError,
+  OwedEmission,
+  QueueCounts,
+  QueuedDelivery,
+} from './delivery.js';
+import type { DeliveryFilter, DeliveryStore } from './delivery.store.js';
+import { DeliveriesNotStoredError } from './durable.errors.js';
+import type { DurableOptions } from './durable.options.js';
+import { Embedded } from './embedded.database.js';
+import { channelOf, statementsOf, type Statements } from './pg-boss.statements.js';
+import type { StoredEmission } from './stored-emission.js';
+
+const STATES: Record<DeliveryState, readonly string[]> = {
+  waiting: ['created', 'retry'],
+  running: ['active'],
+  completed: ['completed'],
+  dead: ['failed'],
+  discarded: ['cancelled'],
+};
+const NOBODY: ReadonlySet<string> = new Set();
+/** pg-boss hands one delivery of a key out at a time, in order, and none while one of them is to be retried or is dead. */
+const KEYED = 'key_strict_fifo';
+const UNIQUE_VIOLATION = '23505';
+
+type ClaimedJob = Pick<
+  JobWithMetadata<StoredEmission>,
+  'id' | 'data' | 'retryCount' | 'retryLimit' | 'createdOn' | 'priority' | 'singletonKey'
+>;
+
+/**
+ * Keeps deliveries in the tables of pg-boss, which makes and migrates them, deletes what has been kept long enough, and hands out
+ * claims; its dashboard shows them. What it has no call for, or none that does it in one step, is a statement of our own.
+ */
+export class PgBossStore implements DeliveryStore {
+  readonly #logger = new Logger('Emissions');
+  readonly #options: DurableOptions;
+  readonly #sql: Statements;
+  readonly #embedded: Embedded | undefined;
+  readonly #walksKeys: boolean;
+  readonly #lastKeys = new Map<string, string>();
+  #boss: PgBoss | undefined;
+  #listening: { close(): Promise<void> } | undefined;
+
+  constructor(options: DurableOptions) {
+    this.#options = options;
+    this.#sql = statementsOf(options.schema);
+    this.#walksKeys = options.backend === 'postgres';
+    this.#embedded = options.embedded === undefined ? undefined : new Embedded(options.embedded);
+  }
+
+  async open(): Promise<void> {
+    this.#boss = this.#options.boss ?? (await this.#start());
+    await this.#run(this.#sql.index);
+  }
+
+  async #start(): Promise<PgBoss> {
+    const { schema, connectionString, connections: max, backend } = this.#options;
+    const { PgBoss, fromPglite } = await import('pg-boss').catch((error: unknown) => {
+      throw new ConfigurationError(
+        'Durable deliveries need pg-boss, which is not installed. Run: npm install pg-boss',
+        { cause: error },
+      );
+    });
+    const shared = { schema, schedule: false };
+    const embedded = await this.#embedded?.open();
+    const boss =
+      embedded === undefined
+        ? new PgBoss({
+            ...shared,
+            connectionString: connectionString!,
+            max,
+            backend,
+            application_name: 'nestjs-emissions',
+          })
+        : new PgBoss({ ...shared, db: fromPglite(embedded as never), backend: 'pglite' });
+    boss.on('error', (error) =>
+      this.#logger.warn(`The database of durable deliveries: ${error.message}`),
+    );
+    await boss.start().catch(async (error: unknown) => {
+      await boss.stop({ graceful: false }).catch(() => {});
+      await this.#embedded?.close();
+      throw error;
+    });
+    return boss;
+  }
+
+  async prepare(queues: readonly DeliveryQueue[]): Promise<string[]> {
+    const { heartbeatMs, keepMs } = this.#options;
+    const boss = this.#boss!;
+    const there = new Set((await boss.getQueues()).map(({ name }) => name));
+    for (const { name, isKeyed, maxAttempts } of queues) {
+      const settings = {
+        retryLimit: maxAttempts - 1,
+        retryDelay: 0,
+        retryBackoff: false,
+        // A queue has ten seconds at least; ours are set where the deliveries are stored.
+        heartbeatSeconds: Math.max(10, Math.ceil(heartbeatMs / 1_000)),
+        deleteAfterSeconds: Math.ceil(keepMs / 1_000),
+      };
+      // oxlint-disable-next-line no-await-in-loop -- a few, once
+      if (there.has(name)) await boss.updateQueue(name, settings);
+      // oxlint-disable-next-line no-await-in-loop
+      else await boss.createQueue(name, { ...settings, policy: isKeyed ? KEYED : 'standard' });
+      there.delete(name);
+    }
+    return [...there].filter((name) => !name.startsWith('__'));
+  }
+
+  async accept(owed: readonly OwedEmission[], executor?: SqlExecutor): Promise<number> {
+    const emissions = owed.map(({ id, data, key, tenant, delayMs }, ord) => ({
+      ...{ ord, id, data, delay: delayMs },
+      key: key === undefined ? undefined : laneOf(key),
+      tenant: tenant === undefined ? undefined : laneOf(tenant),
+    }));
+    const targets = owed.flatMap((each, ord) =>
+      each.owed.map(({ queue, priority }) => ({ ord, queue, priority })),
+    );
+    const { rows } = await (executor ?? this.#boss!.getDb()).executeSql(this.#sql.accept, [
+      JSON.stringify(emissions),
+      JSON.stringify(targets),
+      Math.ceil(this.#options.heartbeatMs / 1_000),
+    ]);
+    const { stored, missing } = rows[0] as { stored: number; missing: string[] | null };
+    if (missing !== null) {
+      throw new DeliveriesNotStoredError(
+        `the queues ${missing.join(', ')} are gone from the schema '${this.#options.schema}'. They are made when the application starts.`,
+      );
+    }
+    return stored;
+  }
+
+  async claim({ name, isKeyed }: DeliveryQueue, limit: number): Promise<Claim[]> {
+    const jobs =
+      isKeyed && this.#walksKeys
+        ? await this.#claimKeys(name, limit)
+        : await this.#fetch(name, limit);
+    return jobs.sort(byTurn).map(({ id, retryCount, retryLimit, data, createdOn }) => ({
+      id,
+      attempt: retryCount + 1,
+      maxAttempts: retryLimit + 1,
+      data,
+      storedAt: createdOn,
+    }));
+  }
+
+  #fetch(name: string, limit: number): Promise<ClaimedJob[]> {
+    return this.#boss!.fetch<StoredEmission>(name, { batchSize: limit, includeMetadata: true });
+  }
+
+  /** Goes on behind the key that was last, so that each has its turn. */
+  async #claimKeys(name: string, limit: number): Promise<ClaimedJob[]> {
+    const after = this.#lastKeys.get(name) ?? '';
+    const claimed = await this.#claimKeysAfter(name, after, limit);
+    const all =
+      claimed.length === limit || after === ''
+        ? claimed
+        : claimed.concat(await this.#claimKeysAfter(name, '', limit - claimed.length));
+    const last = all.at(-1)?.singletonKey;
+    this.#lastKeys.set(name, all.length === limit ? last! : '');
+    return all;
+  }
+
+  async #claimKeysAfter(name: string, after: string, limit: number): Promise<ClaimedJob[]> {
+    try {
+      const rows = (await this.#run(this.#sql.claimKeys, [name, after, limit])) as never;
+      return (rows as ClaimedJob[]).sort((a, b) => (a.singletonKey! < b.singletonKey! ? -1 : 1));
+    } catch (error) {
+      // Another process was quicker with a delivery of the same key.
+      if ((error as { code?: unknown }).code === UNIQUE_VIOLATION) return [];
+      throw error;
+    }
+  }
+
+  async complete(
+    queue: string,
+    claims: readonly Claim[],
+    executor?: SqlExecutor,
+  ): Promise<ReadonlySet<string>> {
+    const settled = await this.#boss!.complete(queue, claims.map(attemptOf), null, {
+      ...(executor !== undefined && { db: executor }),
+    });
+    return settledOf(settled);
+  }
+
+  async touch(queue: string, claims: readonly Claim[]): Promise<ReadonlySet<string>> {
+    return settledOf(await this.#boss!.touch(queue, claims.map(attemptOf)));
+  }
+
+  async fail(
+    { name, skipsDead }: DeliveryQueue,
+    failed: readonly FailedClaim[],
+  ): Promise<ReadonlySet<string>> {
+    const rows = failed.map(({ claim: { id, attempt }, error, delayMs }) => ({
+      ...{ id, attempt, error, delay: delayMs },
+    }));
+    return idsOf(await this.#run(this.#sql.fail, [name, JSON.stringify(rows), skipsDead]));
+  }
+
+  async release(
+    queue: string,
+    claims: readonly Claim[],
+    delayMs: number,
+  ): Promise<ReadonlySet<string>> {
+    const rows = claims.map(({ id, attempt }) => ({ id, attempt }));
+    return idsOf(await this.#run(this.#sql.release, [queue, JSON.stringify(rows), delayMs]));
+  }
+
+  async rescue(queues: readonly DeliveryQueue[]): Promise<string[]> {
+    const names = queues.map(({ name }) => name);
+    const skipping = queues.filter(({ skipsDead }) => skipsDead).map(({ name }) => name);
+    const rows = await this.#run(this.#sql.rescue, [names, skipping]);
+    return [...new Set(rows.map(({ name }) => name as string))];
+  }
+
+  async due(queues: readonly string[]): Promise<string[]> {
+    return (await this.#run(this.#sql.due, [queues])).map(({ name }) => name as string);
+  }
+
+  async listen(hint: (queue?: string) => void): Promise<void> {
+    const database = this.#boss!.getDb();
+    try {
+      this.#listening = await database.listen?.(channelOf(this.#options.schema), hint, () =>
+        hint(),
+      );
+    } catch (error) {
+      this.#logger.warn(
+        `Notifications of the database cannot be had (${String(error)}): deliveries of other processes are found by looking every ` +
+          `${this.#options.pollMs} ms. A connection pooler in transaction mode is one reason.`,
+      );
+    }
+  }
+
+  async find({
+    queues,
+    tenant,
+    ids,
+    states,
+    limit,
+  }: Parameters<DeliveryStore['find']>[0]): Promise<QueuedDelivery[]> {
+    const wanted = states.flatMap((state) => STATES[state]);
+    const rows = await this.#run(this.#sql.find, [
+      ...[queues, ids ?? null, tenant === undefined ? null : laneOf(tenant), wanted, limit ?? 100],
+    ]);
+    return rows.map(deliveryOf);
+  }
+
+  async retry(filter: DeliveryFilter): Promise<{ id: string; queue: string }[]> {
+    return (await this.#run(this.#sql.retry, parametersOf(filter))) as never;
+  }
+
+  async discard(filter: DeliveryFilter): Promise<{ id: string; queue: string }[]> {
+    return (await this.#run(this.#sql.discard, parametersOf(filter))) as never;
+  }
+
+  async counts(queues: readonly string[]): Promise<QueueCounts[]> {
+    const rows = await this.#run(this.#sql.counts, [queues]);
+    return rows.map(({ oldest_at: oldestAt, ...counts }) => ({
+      ...(counts as Omit<QueueCounts, 'oldestAt'>),
+      oldestAt: (oldestAt as Date | null) ?? undefined,
+    }));
+  }
+
+  async close(): Promise<void> {
+    await this.#listening?.close();
+    if (this.#options.boss === undefined) await this.#boss?.stop({ graceful: false });
+    await this.#embedded?.close();
+  }
+
+  async #run(text: string, values: unknown[] = []): Promise<Record<string, unknown>[]> {
+    return (await this.#boss!.getDb().executeSql(text, values)).rows as Record<string, unknown>[];
+  }
+}
+
+/** What PostgreSQL takes as text. Keys that differ in what it does not take share a lane, which harms nobody. */
+function laneOf(key: string): string {
+  return key.toWellFormed().replaceAll('\0', '\ufffd');
+}
+
+function attemptOf({ id, attempt }: Claim): { id: string; retryCount: number } {
+  return { id, retryCount: attempt - 1 };
+}
+
+function settledOf(response: unknown): ReadonlySet<string> {
+  const { settled } = response as { settled?: string[] };
+  return settled === undefined ? NOBODY : new Set(settled);
+}
+
+function idsOf(rows: Record<string, unknown>[]): ReadonlySet<string> {
+  return new Set(rows.map(({ id }) => id as string));
+}
+
+function parametersOf({ queues, ids, tenant }: DeliveryFilter): unknown[] {
+  return [queues, ids ?? null, tenant === undefined ? null : laneOf(tenant)];
+}
+
+/** A batch comes back in no order. */
+function byTurn(a: ClaimedJob, b: ClaimedJob): number {
+  return (
+    b.priority - a.priority ||
+    a.createdOn.getTime() - b.createdOn.getTime() ||
+    (a.id < b.id ? -1 : 1)
+  );
+}
+
+function deliveryOf(row: Record<string, unknown>): QueuedDelivery {
+  const { id, queue, state, emission, retry_count, retry_limit, started_on, output } = row;
+  const states = Object.entries(STATES) as [DeliveryState, readonly string[]][];
+  const { errors } = (output ?? {}) as { errors?: readonly KeptError[] };
+  return {
+    id: id as string,
+    queue: queue as string,
+    state: states.find(([, names]) => names.includes(state as string))![0],
+    emission: emission as string,
+    tenant: (row['tenant'] as string | null) ?? undefined,
+    key: (row['key'] as string | null) ?? undefined,
+    attempts: started_on === null ? 0 : Number(retry_count) + 1,
+    maxAttempts: Number(retry_limit) + 1,
+    storedAt: row['created_on'] as Date,
+    dueAt: row['start_after'] as Date,
+    endedAt: (row['completed_on'] as Date | null) ?? undefined,
+    errors: Array.isArray(errors) ? errors : [],
+  };
+}

@@ -1,0 +1,42 @@
+import type { CommitParticipant } from './adapter.js';
+import type { Destination } from './destination.js';
+import type { EmissionClass } from './emission-type.decorator.js';
+import type { Emission } from './emission.js';
+import type { DurableSettings } from './durable.settings.js';
+
+/**
+ * The token that an engine for durable deliveries is provided under; there is one at most. The testing kit puts one in its place
+ * that stores nothing.
+ */
+export const DURABLE_ENGINE: symbol = Symbol('nestjs-emissions:durable-engine');
+
+/** A destination whose emissions are stored until it has taken them. */
+export interface DurableDestination {
+  readonly destination: Destination;
+  readonly settings: DurableSettings;
+}
+
+/** What an engine is to see to. */
+export interface DurablePlan {
+  readonly destinations: readonly DurableDestination[];
+  /** Classes that payloads may be instances of. */
+  readonly types: readonly EmissionClass[];
+  /** What was committed before, and is to be stored now. */
+  readonly early: readonly Emission[];
+}
+
+/** What the application starts and stops when it has durable destinations; the engine itself stands above. */
+export interface DurableEngine {
+  /** Takes part in every commit. */
+  readonly participant: CommitParticipant;
+  /** Whether a durable destination takes emissions of this name. */
+  takes(name: string): boolean;
+  /** Connects and makes ready what the destinations need. Called once, before anything is started. */
+  open(plan: DurablePlan): Promise<void>;
+  /** Begins to work off what is stored. */
+  start(): void;
+  /** Takes nothing more up, and resolves when what is being worked on is done, or its time is over. */
+  drain(): Promise<void>;
+  /** Closes what was opened. */
+  close(): Promise<void>;
+}
