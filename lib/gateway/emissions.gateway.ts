@@ -1,43 +1,38 @@
-import { Inject, Optional, type OnModuleInit } from '@nestjs/common';
+import { Inject, Optional, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import {
   ConnectedSocket,
   MessageBody,
   SubscribeMessage,
   WebSocketServer,
   type OnGatewayConnection,
+  type OnGatewayDisconnect,
   type OnGatewayInit,
 } from '@nestjs/websockets';
 import type { Namespace, Socket } from 'socket.io';
 import { AdapterBinding, type BringsAdapter } from '../emission/adapter-binding.js';
 import { ConfigurationError } from '../emission/emission.errors.js';
-import { EmissionsError } from '../emission/emissions.error.js';
 import type { Emission } from '../emission/emission.js';
 import { quote } from '../emission/quote.js';
 import { signal } from '../telemetry/signal.js';
-import { checkChannel, isChannelRoom, roomOf } from './channel.js';
-import { ChannelHeads } from './channel-heads.js';
-import { ChannelTurns } from './channel-turns.js';
-import { GatewayAdapter, type GatewayPort } from './gateway.adapter.js';
-import { ChannelDeniedError, ChannelError, ConnectionRefusedError } from './gateway.errors.js';
+import { checkChannel } from './channel.js';
+import { Connection } from './connection.js';
+import { GatewayAdapter } from './gateway.adapter.js';
+import { ChannelDeniedError, ConnectionRefusedError } from './gateway.errors.js';
 import { gatewayOptions, type GatewayIdentity, type GatewayOptions } from './gateway.options.js';
 import { inTime } from './in-time.js';
+import { LiveRoom } from './live-room.js';
+import { checkFilter, type MemberFilter } from './members.js';
+import {
+  reasonOf,
+  type ChannelAnswer,
+  type ChannelRequest,
+  type Presence,
+  type PresenceAnswer,
+} from './request.js';
+import { answer } from './reception.js';
 
 /** Where the gateway's options are found; `EmissionsGatewayModule` provides them. */
 export const GATEWAY_OPTIONS: symbol = Symbol('nestjs-emissions:gateway-options');
-
-/** The answer to `subscribe` and `unsubscribe`. */
-export type ChannelAnswer =
-  | {
-      ok: true;
-      channel: string;
-      /** The newest emission of the tenant; give it as `after` when subscribing again. `null`: there was none. */
-      offset: string | null;
-      /** Whether nothing was missed since `after`. */
-      recovered: boolean;
-    }
-  | { ok: false; error: { code: string; message: string } };
-
-const GONE = 'the connection is gone.';
 
 /** The tenant of an application without tenants; no emission can carry it. */
 const ANONYMOUS: GatewayIdentity = { tenant: '' };
@@ -48,12 +43,20 @@ const ANONYMOUS: GatewayIdentity = { tenant: '' };
  * Use it through `EmissionsGatewayModule.forRoot(…)`, or extend it, with a `@WebSocketGateway(…)`, guards and filters of your
  * own, override `authenticate` and `authorize`, and list the subclass among your providers.
  *
- * A client sends `subscribe` `{ channel, after? }` and `unsubscribe` `{ channel }`, both acknowledged, and receives `emissions`,
- * an array in order, each with its `offset`. It never names a tenant: that is fixed when the connection is authenticated. What
- * it asks about one channel is done in the order it asks, however long `authorize` takes.
+ * A client sends `subscribe` `{ channel, after? }` and `unsubscribe` `{ channel }`, both acknowledged, and receives `emissions`:
+ * an array in order, each with its `offset`, and the channels that carry them (one list for all, or, where missed ones are
+ * replayed, one for each). It never names a tenant: that is fixed when the connection is authenticated. What it asks about
+ * one channel is done in the order it asks, however long `authorize` takes. It may also receive `gap` (something is missing
+ * that nobody has any more), `revoked` (it follows a channel no longer) and `closed` (why it is disconnected).
  */
 export abstract class EmissionsGateway<I extends GatewayIdentity = GatewayIdentity>
-  implements OnModuleInit, OnGatewayInit, OnGatewayConnection, GatewayPort, BringsAdapter
+  implements
+    OnModuleInit,
+    OnGatewayInit,
+    OnGatewayConnection,
+    OnGatewayDisconnect,
+    OnApplicationShutdown,
+    BringsAdapter
 {
   /** The socket.io namespace; set by Nest. */
   @WebSocketServer()
@@ -63,15 +66,14 @@ export abstract class EmissionsGateway<I extends GatewayIdentity = GatewayIdenti
   @Inject(GATEWAY_OPTIONS)
   private readonly given: Partial<GatewayOptions<I>> | undefined;
 
-  /** @internal */
-  readonly heads: ChannelHeads = new ChannelHeads();
-  readonly #identities = new WeakMap<Socket, I>();
-  readonly #turns = new ChannelTurns();
+  readonly #connections = new WeakMap<Socket, Connection<I>>();
   #options: GatewayOptions<I> | undefined;
+  #room: LiveRoom<I> | undefined;
+  #namespace: Namespace | undefined;
 
   /** What the pipeline finds and serves. */
   get emissionsAdapter(): AdapterBinding {
-    return new AdapterBinding(new GatewayAdapter(this), undefined, this.options.consumer);
+    return new AdapterBinding(new GatewayAdapter(this.room), undefined, this.options.consumer);
   }
 
   /** The options with their defaults. */
@@ -83,6 +85,15 @@ export abstract class EmissionsGateway<I extends GatewayIdentity = GatewayIdenti
     return this.#options;
   }
 
+  /** @internal Everything that is not about sockets. */
+  get room(): LiveRoom<I> {
+    this.#room ??= new LiveRoom(this.options, {
+      tenantOf: (emission) => this.#tenantOf(emission),
+      authorize: (identity, channel) => this.authorize(identity, channel),
+    });
+    return this.#room;
+  }
+
   /** Finds out from the handshake who is there; override it, or give the option. A throw refuses the connection. */
   protected authenticate(socket: Socket): I | Promise<I> {
     const { authenticate, anonymous } = this.options;
@@ -91,18 +102,54 @@ export abstract class EmissionsGateway<I extends GatewayIdentity = GatewayIdenti
     throw new ConfigurationError('No authentication is configured.');
   }
 
-  /** Tells whether a socket may follow a channel of its tenant; override it, or give the option. */
-  protected authorize(identity: I, channel: string): boolean | Promise<boolean> {
+  /**
+   * Tells whether somebody may follow a channel of their tenant: `true`; `false` or the reason refuse it, and so does a throw.
+   * Override it, or give the option.
+   */
+  protected authorize(identity: I, channel: string): boolean | string | Promise<boolean | string> {
     return this.options.authorize?.(identity, channel) ?? true;
   }
 
   /** Who is at the other end of a socket of this gateway. */
   identityOf(socket: Socket): I | undefined {
-    return this.#identities.get(socket);
+    return this.#connections.get(socket)?.identity;
+  }
+
+  /**
+   * Gives everybody of the identity's tenant and subject this identity from now on, and asks `authorize` anew for each channel
+   * they follow; what it refuses they leave. Resolves when that is done in this process; others do it too when socket.io
+   * connects them.
+   */
+  async refresh(identity: I): Promise<void> {
+    checkFilter(identity, 'refresh');
+    await this.room.refresh(identity);
+  }
+
+  /** Disconnects everybody of a tenant, or of one subject of it, in all processes that socket.io connects. */
+  disconnect(filter: MemberFilter): void {
+    this.room.disconnect(checkFilter(filter, 'disconnect'));
+  }
+
+  /**
+   * Takes everybody of a tenant, or of one subject of it, out of one channel, or all, at once and in all processes that
+   * socket.io connects; they are told. What they may follow again is up to `authorize`.
+   */
+  revoke(filter: MemberFilter & { readonly channel?: string }): void {
+    const channel = filter?.channel === undefined ? {} : { channel: checkChannel(filter.channel) };
+    this.room.revoke({ ...checkFilter(filter, 'revoke'), ...channel });
+  }
+
+  /**
+   * Who follows a channel of a tenant, in all processes that socket.io connects.
+   *
+   * @throws ConfigurationError unless the option `presence` is on
+   */
+  async presence(tenant: string, channel: string): Promise<Presence[]> {
+    return this.room.presence(tenant, checkChannel(channel));
   }
 
   /** @throws ConfigurationError when nothing tells who may connect */
-  onModuleInit(): void {
+  async onModuleInit(): Promise<void> {
     const { authenticate, anonymous } = this.options;
     const overridden = this.authenticate !== EmissionsGateway.prototype.authenticate;
     if (authenticate !== undefined && anonymous) {
@@ -110,15 +157,25 @@ export abstract class EmissionsGateway<I extends GatewayIdentity = GatewayIdenti
         'EmissionsGateway: "anonymous" and "authenticate" exclude one another; remove one.',
       );
     }
-    if (overridden || authenticate !== undefined || anonymous) return;
-    throw new ConfigurationError(
-      'EmissionsGateway has no authentication, and anybody could follow any tenant. Write ' +
-        "EmissionsGatewayModule.forRoot({ authenticate: async (socket) => ({ tenant: '…', subject: '…' }) }), or, for an " +
-        'application without tenants, { anonymous: true }.',
-    );
+    if (!overridden && authenticate === undefined && !anonymous) {
+      throw new ConfigurationError(
+        'EmissionsGateway has no authentication, and anybody could follow any tenant. Write ' +
+          "EmissionsGatewayModule.forRoot({ authenticate: async (socket) => ({ tenant: '…', subject: '…' }) }), or, for an " +
+          'application without tenants, { anonymous: true }.',
+      );
+    }
+    if (this.#namespace !== undefined) this.room.serve(this.#namespace);
+    await this.room.open();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.#room?.close();
   }
 
   afterInit(server: Namespace): void {
+    this.#namespace = server;
+    // Before the hooks of start-up, where wrong options are refused; after them where a gateway comes late.
+    this.#room?.serve(server);
     server.use((socket, next) => {
       this.#admit(socket).then(
         () => next(),
@@ -135,53 +192,74 @@ export abstract class EmissionsGateway<I extends GatewayIdentity = GatewayIdenti
   }
 
   handleConnection(socket: Socket): void {
-    const identity = this.identityOf(socket);
-    signal('emissions:gateway:connected', () => ({
-      socket: socket.id,
-      tenant: identity?.tenant,
-      subject: identity?.subject,
-    }));
+    const connection = this.#connections.get(socket);
+    if (connection === undefined) return;
+    this.room.enter(connection);
+    const { tenant, subject } = connection.identity;
+    signal('emissions:gateway:connected', () => ({ socket: socket.id, tenant, subject }));
+  }
+
+  handleDisconnect(socket: Socket): void {
+    const connection = this.#connections.get(socket);
+    if (connection !== undefined) this.room.exit(connection);
   }
 
   /** Lets the socket follow a channel of its tenant, when it may. */
   @SubscribeMessage('subscribe')
-  async subscribe(
+  subscribe(
     @ConnectedSocket() socket: Socket,
     @MessageBody() message: unknown,
   ): Promise<ChannelAnswer> {
-    return this.#answer(socket, message, async (identity, channel, after) => {
-      await this.#join(socket, identity, channel);
-      signal('emissions:gateway:subscribed', () => ({
-        socket: socket.id,
-        tenant: identity.tenant,
-        channel,
-      }));
-      const offset = this.heads.of(identity.tenant);
-      return { ok: true, channel, offset, recovered: after === undefined || after === offset };
+    return this.#answer(socket, message, async (connection, { channel, after }) => {
+      const { offset, recovered } = await this.room.join(connection, channel, after);
+      return { ok: true, channel, offset, recovered };
     });
   }
 
   /** Lets the socket follow a channel no longer; harmless when it does not. */
   @SubscribeMessage('unsubscribe')
-  async unsubscribe(
+  unsubscribe(
     @ConnectedSocket() socket: Socket,
     @MessageBody() message: unknown,
   ): Promise<ChannelAnswer> {
-    return this.#answer(socket, message, async (identity, channel) => {
-      await socket.leave(roomOf(identity.tenant, channel));
-      return { ok: true, channel, offset: this.heads.of(identity.tenant), recovered: true };
+    return this.#answer(socket, message, async (connection, { channel }) => {
+      await connection.leave(channel);
+      const offset = await this.room.offsetOf(connection.identity.tenant);
+      return { ok: true, channel, offset, recovered: true };
     });
   }
 
-  /** @internal Fails closed: what has no tenant, or a tenant where there are none, reaches nobody. */
-  tenantOf(emission: Emission): string | undefined {
+  /** Tells a socket that follows a channel who else does, when the option `presence` is on. */
+  @SubscribeMessage('presence')
+  whoIsThere(
+    @ConnectedSocket() socket: Socket,
+    @MessageBody() message: unknown,
+  ): Promise<PresenceAnswer> {
+    return this.#answer(socket, message, async (connection, { channel }) => {
+      if (!this.options.presence || !connection.followed.has(channel)) {
+        throw new ChannelDeniedError(
+          channel,
+          'presence is told to those who follow it, where it is on.',
+        );
+      }
+      const present = await this.room.presence(connection.identity.tenant, channel);
+      return { ok: true, channel, present };
+    });
+  }
+
+  /** Fails closed: what has no tenant, or a tenant where there are none, reaches nobody. */
+  #tenantOf(emission: Emission): string | undefined {
     if (!this.options.anonymous) return emission.tenant;
     return emission.tenant === undefined ? ANONYMOUS.tenant : undefined;
   }
 
-  /** @internal */
-  serialize(emission: Emission): unknown {
-    return this.options.serialize(emission);
+  #answer<A extends { ok: boolean }>(
+    socket: Socket,
+    message: unknown,
+    act: (connection: Connection<I>, request: ChannelRequest) => Promise<A>,
+  ) {
+    const connection = this.#connections.get(socket);
+    return answer(connection, message, this.options, act);
   }
 
   async #admit(socket: Socket): Promise<void> {
@@ -198,83 +276,7 @@ export abstract class EmissionsGateway<I extends GatewayIdentity = GatewayIdenti
         `authentication must give { tenant: '…' }, but gave ${quote(tenant)} for it.`,
       );
     }
-    this.#identities.set(socket, Object.freeze({ ...identity }));
+    const frozen: I = Object.freeze({ ...identity });
+    this.#connections.set(socket, new Connection<I>(socket, frozen, this.options));
   }
-
-  async #join(socket: Socket, identity: I, channel: string): Promise<void> {
-    const room = roomOf(identity.tenant, channel);
-    if (socket.rooms.has(room)) return;
-    // It may have left while it waited for its turn, and that is nobody's business to decide on any more.
-    if (!socket.connected) throw new ChannelDeniedError(channel, GONE);
-    const { authorizeTimeoutMs } = this.options;
-    let allowed: boolean;
-    try {
-      const answer = await inTime(
-        async () => this.authorize(identity, channel),
-        authorizeTimeoutMs,
-        () => new Error(`authorization took longer than ${authorizeTimeoutMs} ms.`),
-      );
-      allowed = answer === true;
-    } catch (error) {
-      throw new ChannelDeniedError(channel, reasonOf(error), { cause: error });
-    }
-    if (!allowed) throw new ChannelDeniedError(channel, 'not authorized.');
-    const { maxChannels } = this.options;
-    if ([...socket.rooms].filter(isChannelRoom).length >= maxChannels) {
-      throw new ChannelDeniedError(
-        channel,
-        `one connection may follow ${maxChannels} channels; leave another first.`,
-      );
-    }
-    // It may have left while it was authorized; a room that a gone socket joins would never be cleared.
-    if (!socket.connected) throw new ChannelDeniedError(channel, GONE);
-    await socket.join(room);
-  }
-
-  async #answer(
-    socket: Socket,
-    message: unknown,
-    act: (identity: I, channel: string, after: string | null | undefined) => Promise<ChannelAnswer>,
-  ): Promise<ChannelAnswer> {
-    const identity = this.identityOf(socket);
-    try {
-      if (identity === undefined) throw new ChannelError('The connection is not authenticated.');
-      const { channel, after } = readMessage(message);
-      const atOnce = 2 * this.options.maxChannels;
-      if (this.#turns.waiting(socket) >= atOnce) {
-        throw new ChannelDeniedError(channel, `${atOnce} requests wait for an answer already.`);
-      }
-      return await this.#turns.take(socket, channel, () => act(identity, channel, after));
-    } catch (error) {
-      signal('emissions:gateway:denied', () => ({
-        socket: socket.id,
-        tenant: identity?.tenant,
-        channel: quote((message as { channel?: unknown } | null | undefined)?.channel),
-        error,
-      }));
-      const code = error instanceof EmissionsError ? error.code : 'EMISSIONS_CHANNEL_DENIED';
-      return { ok: false, error: { code, message: reasonOf(error) } };
-    }
-  }
-}
-
-/** @throws ChannelError for anything but `{ channel, after? }` */
-function readMessage(message: unknown): { channel: string; after: string | null | undefined } {
-  if (typeof message !== 'object' || message === null || Array.isArray(message)) {
-    throw new ChannelError(`The message must be { channel }, but got ${quote(message)}.`);
-  }
-  const { channel, after, ...rest } = message as { channel?: unknown; after?: unknown };
-  const [unknown] = Object.keys(rest);
-  if (unknown !== undefined)
-    throw new ChannelError(
-      `The message has no field ${quote(unknown)}; it takes channel and after.`,
-    );
-  if (after !== undefined && after !== null && (typeof after !== 'string' || after.length > 128)) {
-    throw new ChannelError(`The field after must be an offset, but got ${quote(after)}.`);
-  }
-  return { channel: checkChannel(channel), after };
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : quote(error);
 }

@@ -1,34 +1,29 @@
 import { Logger } from '@nestjs/common';
-import type { Namespace } from 'socket.io';
 import type { EmissionAdapter } from '../emission/adapter.js';
+import type { ChannelEntry } from '../emission/channel-history.js';
 import { PartialDeliveryError } from '../emission/emission.errors.js';
 import type { Emission } from '../emission/emission.js';
 import { signal } from '../telemetry/signal.js';
-import { channelsOf, roomOf } from './channel.js';
-import type { ChannelHeads } from './channel-heads.js';
 
 /** What the adapter needs of the gateway it sends through. */
 export interface GatewayPort {
-  /** `undefined` while nobody can have connected. */
-  readonly server: Namespace | undefined;
-  readonly heads: ChannelHeads;
   /** The tenant whose channels carry an emission; `undefined` when none may. */
   tenantOf(emission: Emission): string | undefined;
-  serialize(emission: Emission): unknown;
+  /** What its channels carry of it. */
+  entryOf(emission: Emission): ChannelEntry;
+  /** Brings it to the channels of a tenant. */
+  append(tenant: string, entries: readonly ChannelEntry[]): void | Promise<void>;
+  /** Whether clients have much waiting that had better be written first. */
+  readonly pressed: boolean;
 }
 
-/** One frame: emissions, as they are sent, for the same rooms. */
-interface Frame {
-  readonly rooms: string[];
-  readonly key: string;
+/** What of a batch is one tenant's. */
+interface Share {
   readonly emissions: Emission[];
-  readonly items: unknown[];
+  readonly entries: ChannelEntry[];
 }
 
-/**
- * Sends emissions to the rooms of their tenant's channels. What stands one behind another for the same rooms goes in one
- * frame, encoded once; a socket in several of the rooms gets it once.
- */
+/** Brings emissions to the channels of their tenants, what a batch holds for one tenant at once. */
 export class GatewayAdapter implements EmissionAdapter {
   readonly name = 'gateway';
   readonly #logger = new Logger('Emissions');
@@ -39,23 +34,38 @@ export class GatewayAdapter implements EmissionAdapter {
     this.#gateway = gateway;
   }
 
-  /** @throws PartialDeliveryError with those that could not be serialized or encoded */
-  deliver(batch: readonly Emission[]): void {
+  /** @throws PartialDeliveryError with those that could not be serialized, encoded or taken by the history */
+  deliver(batch: readonly Emission[]): void | Promise<void> {
     const failed: Emission[] = [];
     const errors: unknown[] = [];
-    const fail = (emission: Emission, error: unknown): void => {
-      failed.push(emission);
+    const fail = (emissions: readonly Emission[], error: unknown): void => {
+      failed.push(...emissions);
       errors.push(error);
     };
-    for (const frame of this.#framesOf(batch, fail)) this.#send(frame, fail);
-    if (failed.length > 0) throw new PartialDeliveryError(failed, { cause: errors[0] });
+    const pending: Promise<void>[] = [];
+    for (const [tenant, { emissions, entries }] of this.#sharesOf(batch, fail)) {
+      try {
+        const taken = this.#gateway.append(tenant, entries);
+        if (taken !== undefined) pending.push(taken.catch((error) => fail(emissions, error)));
+      } catch (error) {
+        fail(emissions, error);
+      }
+    }
+    if (pending.length > 0) return Promise.all(pending).then(() => this.#over(failed, errors));
+    return this.#over(failed, errors);
   }
 
-  #framesOf(
+  #over(failed: Emission[], errors: unknown[]): void | Promise<void> {
+    if (failed.length > 0) throw new PartialDeliveryError(failed, { cause: errors[0] });
+    // Clients that keep up get what waits for them written in the next round; those that do not are not waited for.
+    if (this.#gateway.pressed) return new Promise((resolve) => setImmediate(resolve));
+  }
+
+  #sharesOf(
     batch: readonly Emission[],
-    fail: (emission: Emission, error: unknown) => void,
-  ): Frame[] {
-    const frames: Frame[] = [];
+    fail: (emissions: readonly Emission[], error: unknown) => void,
+  ): Map<string, Share> {
+    const shares = new Map<string, Share>();
     for (const emission of batch) {
       const tenant = this.#gateway.tenantOf(emission);
       if (tenant === undefined) {
@@ -63,36 +73,16 @@ export class GatewayAdapter implements EmissionAdapter {
         continue;
       }
       try {
-        const item = withOffset(this.#gateway.serialize(emission), emission.id);
-        const rooms = channelsOf(emission).map((channel) => roomOf(tenant, channel));
-        const key = rooms.join('\n');
-        const last = frames.at(-1);
-        // Only neighbours share a frame: a follower of several channels sees them in their order.
-        if (last?.key === key) {
-          last.emissions.push(emission);
-          last.items.push(item);
-        } else frames.push({ rooms, key, emissions: [emission], items: [item] });
-        this.#gateway.heads.advance(tenant, emission.id);
+        const entry = this.#gateway.entryOf(emission);
+        const share = shares.get(tenant) ?? { emissions: [], entries: [] };
+        share.emissions.push(emission);
+        share.entries.push(entry);
+        shares.set(tenant, share);
       } catch (error) {
-        fail(emission, error);
+        fail([emission], error);
       }
     }
-    return frames;
-  }
-
-  #send(
-    { rooms, emissions, items }: Frame,
-    fail: (emission: Emission, error: unknown) => void,
-  ): void {
-    try {
-      this.#gateway.server?.to(rooms).emit('emissions', items);
-    } catch (error) {
-      // One of them cannot be encoded: the others go one by one.
-      if (emissions.length === 1) return fail(emissions[0]!, error);
-      for (const [i, emission] of emissions.entries()) {
-        this.#send({ rooms, key: '', emissions: [emission], items: [items[i]] }, fail);
-      }
-    }
+    return shares;
   }
 
   #drop(emission: Emission): void {
@@ -111,10 +101,4 @@ export class GatewayAdapter implements EmissionAdapter {
         : `'${emission.name}' has a tenant and reaches no channel, since the gateway is anonymous. Said once.`,
     );
   }
-}
-
-function withOffset(body: unknown, offset: string): unknown {
-  const isRecord =
-    typeof body === 'object' && body !== null && !Array.isArray(body) && !ArrayBuffer.isView(body);
-  return isRecord ? { ...body, offset } : { offset, data: body };
 }

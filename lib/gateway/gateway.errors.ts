@@ -24,3 +24,14 @@ export class ConnectionRefusedError extends EmissionsError {
     this.data = { code: this.code };
   }
 }
+
+/** A client asked more than it may in a short time. It is told so; one that goes on is disconnected. */
+export class TooManyRequestsError extends EmissionsError {
+  constructor(perSecond: number) {
+    super(
+      'EMISSIONS_TOO_MANY_REQUESTS',
+      `This connection asked too much, or too much that was malformed: ${perSecond} requests a second are served for long ` +
+        `(option maxRequestsPerSecond). Wait before asking again.`,
+    );
+  }
+}

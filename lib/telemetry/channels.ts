@@ -138,6 +138,28 @@ export interface GatewayDenied {
   error: unknown;
 }
 
+/** Somebody came back and asked for what it had missed, or followers lost something that nobody has any more. */
+export interface GatewayRecovered {
+  /** Absent when it concerns all followers of the tenant. */
+  socket?: string;
+  tenant: string;
+  channel: string;
+  /** Whether nothing is missing. */
+  recovered: boolean;
+  /** How many emissions were replayed. */
+  count: number;
+}
+/** A client did not read what it was sent, and was disconnected. */
+export interface GatewaySlow {
+  socket: string;
+  tenant: string;
+  subject: string | undefined;
+  /** How many frames waited for it. */
+  count: number;
+  /** How many may. */
+  capacity: number;
+}
+
 /** Deliveries of a commit were stored for durable destinations. */
 export interface DeliveryEnqueued {
   /** How many. */
@@ -198,6 +220,8 @@ export interface EmissionsChannels {
   'emissions:gateway:refused': GatewayRefused;
   'emissions:gateway:subscribed': GatewaySubscribed;
   'emissions:gateway:denied': GatewayDenied;
+  'emissions:gateway:recovered': GatewayRecovered;
+  'emissions:gateway:slow': GatewaySlow;
 }
 
 /** One of {@link EmissionsChannels}. */
@@ -228,6 +252,8 @@ const NAMES = [
   'emissions:gateway:refused',
   'emissions:gateway:subscribed',
   'emissions:gateway:denied',
+  'emissions:gateway:recovered',
+  'emissions:gateway:slow',
 ] as const satisfies readonly EmissionsChannelName[];
 
 /** The names of all channels. */

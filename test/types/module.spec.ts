@@ -150,6 +150,8 @@ describe('Signals', () => {
       'emissions:gateway:refused': true,
       'emissions:gateway:subscribed': true,
       'emissions:gateway:denied': true,
+      'emissions:gateway:recovered': true,
+      'emissions:gateway:slow': true,
     };
     expect([...EMISSIONS_CHANNELS].sort()).toEqual(Object.keys(typed).sort());
   });

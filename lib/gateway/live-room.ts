@@ -1,0 +1,182 @@
+import { Logger } from '@nestjs/common';
+import type { Namespace } from 'socket.io';
+import type { ChannelEntry } from '../emission/channel-history.js';
+import { ConfigurationError } from '../emission/emission.errors.js';
+import type { Emission } from '../emission/emission.js';
+import { channelsOf, checkEntities, roomOf } from './channel.js';
+import { Cluster, type Order } from './cluster.js';
+import { Connection } from './connection.js';
+import type { Follower } from './follower.js';
+import { FrameSender } from './frame-sender.js';
+import type { GatewayPort } from './gateway.adapter.js';
+import { isHistory, type GatewayIdentity, type GatewayOptions } from './gateway.options.js';
+import { historyOptions, type HistoryOptions } from './history.options.js';
+import { LiveChannels, type Following } from './live-channels.js';
+import { MemoryHistory } from './memory-history.js';
+import { Members, type MemberFilter } from './members.js';
+import type { Presence } from './request.js';
+import { Subscriptions, type Verdict } from './subscriptions.js';
+import { toWire } from './wire.js';
+
+/** What the gateway decides. */
+export interface RoomRules<I extends GatewayIdentity> {
+  tenantOf(emission: Emission): string | undefined;
+  authorize(identity: I, channel: string): Verdict | Promise<Verdict>;
+}
+
+const LONGEST_SWEEP_MS = 30_000;
+
+/** Where emissions and followers meet: the followers of one gateway, its history, and what goes from one to the other. */
+export class LiveRoom<I extends GatewayIdentity> implements GatewayPort {
+  readonly #members = new Members<I>();
+  readonly #sender: FrameSender;
+  readonly #live: LiveChannels;
+  readonly #subscriptions: Subscriptions<I>;
+  readonly #rememberMs: number;
+  #cluster: Cluster | undefined;
+  #sweep: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly options: GatewayOptions<I>,
+    private readonly rules: RoomRules<I>,
+  ) {
+    const { history, maxClientQueue, maxChannels, authorizeTimeoutMs } = options;
+    const kept = isHistory(history) ? historyOptions.resolve({}, '') : (history as HistoryOptions);
+    this.#rememberMs = kept.maxAgeMs;
+    this.#sender = new FrameSender(maxClientQueue);
+    this.#live = new LiveChannels(
+      isHistory(history) ? history : new MemoryHistory(kept),
+      (tenant, entries, epoch, followers) => this.#sender.send(tenant, entries, epoch, followers),
+    );
+    this.#subscriptions = new Subscriptions(this.#live, {
+      maxChannels,
+      authorizeTimeoutMs,
+      authorize: (identity: I, channel) => rules.authorize(identity, channel),
+    });
+  }
+
+  get pressed(): boolean {
+    return this.#sender.pressed;
+  }
+
+  async open(): Promise<void> {
+    await this.#live.history.open(this.#live);
+    const every = Math.min(Math.max(this.#rememberMs / 2, 10), LONGEST_SWEEP_MS);
+    this.#sweep = setInterval(() => this.#live.expire(this.#rememberMs), every);
+    this.#sweep.unref();
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#sweep);
+    await this.#live.history.close();
+  }
+
+  serve(server: Namespace): void {
+    this.#sender.server = server;
+    this.#cluster = new Cluster(server, (order) => void this.#obey(order));
+    this.#sender.everywhere = this.#cluster.connected && !this.#live.history.shared;
+    if (!this.#sender.everywhere) return;
+    new Logger('Emissions').warn(
+      'socket.io connects several processes here, but each keeps a history of its own, and whoever comes back is told that it ' +
+        'may have missed something. Write history: new RedisChannelHistory({ client }) (nestjs-emissions/redis) for one that all share.',
+    );
+  }
+
+  tenantOf(emission: Emission): string | undefined {
+    return this.rules.tenantOf(emission);
+  }
+
+  entryOf(emission: Emission): ChannelEntry {
+    const { serialize, channels } = this.options;
+    const own = channels === undefined ? [] : checkEntities(channels(emission));
+    const body = serialize(emission);
+    // What cannot be encoded is to fail alone, and before it is in the history.
+    if (serialize !== toWire && !ArrayBuffer.isView(body)) JSON.stringify(body);
+    return { channels: [...channelsOf(emission), ...own], body };
+  }
+
+  append(tenant: string, entries: readonly ChannelEntry[]): void | Promise<void> {
+    if (!this.#sender.everywhere) return this.#live.append(tenant, entries);
+    const unnumbered = entries.map((entry) => ({ ...entry, offset: 0 }));
+    this.#sender.send(tenant, unnumbered, 'none', this.#live.followersOf(tenant));
+  }
+
+  enter(member: Follower<I>): void {
+    this.#members.add(member);
+    if (!this.options.presence || !(member instanceof Connection)) return;
+    const data = member.socket.data as { emissions?: unknown };
+    data.emissions = { subject: member.identity.subject };
+  }
+
+  exit(member: Follower<I>): void {
+    this.#members.delete(member);
+    this.#live.leave(member);
+  }
+
+  join(member: Follower<I>, channel: string, after?: string): Promise<Following> {
+    const unknown = this.#sender.everywhere && after !== undefined;
+    return this.#subscriptions.join(member, channel, unknown ? '' : after);
+  }
+
+  offsetOf(tenant: string): Promise<string> {
+    return this.#live.offsetOf(tenant);
+  }
+
+  async presence(tenant: string, channel: string): Promise<Presence[]> {
+    if (!this.options.presence) {
+      throw new ConfigurationError(
+        'Presence is off. Write EmissionsGatewayModule.forRoot({ presence: true, … }).',
+      );
+    }
+    const sockets = await this.#sender.server?.in(roomOf(tenant, channel)).fetchSockets();
+    const counts = new Map<string | undefined, number>();
+    for (const { data } of sockets ?? []) {
+      const subject = (data as { emissions?: { subject?: string } }).emissions?.subject;
+      counts.set(subject, (counts.get(subject) ?? 0) + 1);
+    }
+    return Array.from(counts, ([subject, count]) => ({ subject, count }));
+  }
+
+  async refresh(identity: I): Promise<void> {
+    const order: Order = { do: 'refresh', identity };
+    this.#cluster?.tell(order);
+    await this.#obey(order);
+  }
+
+  disconnect(filter: MemberFilter): void {
+    const order: Order = { do: 'disconnect', ...filter };
+    this.#cluster?.tell(order);
+    void this.#obey(order);
+  }
+
+  revoke(filter: MemberFilter & { readonly channel?: string }): void {
+    const order: Order = { do: 'revoke', ...filter };
+    this.#cluster?.tell(order);
+    void this.#obey(order);
+  }
+
+  /** Does what was asked here, or by another process. Never rejects; what is no promise is done at once. */
+  async #obey(order: Order): Promise<void> {
+    if (order.do === 'refresh') {
+      const identity = order.identity as I;
+      const members = this.#members.matching(identity);
+      for (const member of members) this.#members.renew(member, identity);
+      await Promise.all(members.map((member) => this.#subscriptions.recheck(member)));
+      return;
+    }
+    for (const member of this.#members.matching(order)) {
+      if (order.do === 'disconnect') {
+        member.dismiss({
+          code: 'EMISSIONS_DISCONNECTED',
+          message: 'The application has ended this connection.',
+        });
+        continue;
+      }
+      member.rights++;
+      const channels = order.channel === undefined ? [...member.followed.keys()] : [order.channel];
+      for (const channel of channels) {
+        this.#subscriptions.revoke(member, channel, 'the right to follow it was revoked.');
+      }
+    }
+  }
+}
