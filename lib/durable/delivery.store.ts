@@ -60,6 +60,8 @@ export interface DeliveryStore {
   retry(filter: DeliveryFilter): Promise<{ id: string; queue: string }[]>;
   /** Gives dead deliveries up: they hold back nobody. @returns those it did */
   discard(filter: DeliveryFilter): Promise<{ id: string; queue: string }[]>;
+  /** The names of all queues there are, those of other applications too. */
+  queues(): Promise<string[]>;
   counts(queues: readonly string[]): Promise<QueueCounts[]>;
   close(): Promise<void>;
 }

@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { Clock } from '../emission/clock.js';
 import type { DurableDestination, DurableEngine, DurablePlan } from '../emission/durable-engine.js';
+import { ConfigurationError } from '../emission/emission.errors.js';
 import { DeliveryAcceptor } from './delivery.acceptor.js';
 import type { DeliveryQueue } from './delivery.js';
 import type { DeliveryStore } from './delivery.store.js';
@@ -66,6 +67,16 @@ export class PostgresEngine implements DurableEngine {
     this.#dispatchers = destinations
       .map((destination, i) => new Dispatcher(destination, queues[i]!, parts))
       .sort((a, b) => a.priority - b.priority);
+  }
+
+  /** @throws ConfigurationError in a process that is no worker */
+  resume(dispatcher: Dispatcher): void {
+    if (!this.options.worker) {
+      throw new ConfigurationError(
+        `This process has the option worker: false, and works nothing off; ${dispatcher.name} cannot be resumed in it.`,
+      );
+    }
+    dispatcher.start();
   }
 
   start(): void {

@@ -9,6 +9,7 @@ import type { Clock } from '../emission/clock.js';
 import { DURABLE_ENGINE } from '../emission/durable-engine.js';
 import { EmissionFactory } from '../emission/emission.factory.js';
 import { ConfigurationError } from '../emission/emission.errors.js';
+import { DurableDeliveries } from './deliveries.service.js';
 import { durableOptions, type DurableOptions } from './durable.options.js';
 import { PostgresEngine } from './durable.engine.js';
 import { PgBossStore } from './pg-boss.store.js';
@@ -56,7 +57,9 @@ const WHERE = ['connectionString', 'embedded', 'boss'] as const;
       },
       inject: [RESOLVED, ModuleRef],
     },
+    DurableDeliveries,
   ],
+  exports: [DurableDeliveries],
 })
 export class EmissionsDurableModule extends DurableConfigurableModule {}
 

@@ -19,7 +19,7 @@ const KEPT_ERRORS = 20;
 
 /** The channel that tells what has been stored; one for each schema. */
 export function channelOf(schema: string): string {
-  return `nestjs-emissions:${schema}`;
+  return `emissions_${schema}`;
 }
 
 /** The errors kept so far and one more; a pg-boss that sweeps leaves something else behind. */
@@ -42,6 +42,8 @@ export function statementsOf(schema: string): Statements {
       WITH e AS MATERIALIZED (SELECT * FROM json_to_recordset($1::text::json)
              AS r(ord int, id uuid, data jsonb, key text, tenant text, delay float8)),
            o AS MATERIALIZED (SELECT * FROM json_to_recordset($2::text::json) AS r(ord int, queue text, priority int)),
+           m AS MATERIALIZED (
+             SELECT DISTINCT o.queue FROM o LEFT JOIN ${schema}.queue q ON q.name = o.queue WHERE q.name IS NULL),
            i AS (
              INSERT INTO ${job} (id, name, data, priority, singleton_key, group_id, policy, retry_limit, retry_delay, retry_backoff,
                expire_seconds, deletion_seconds, keep_until, heartbeat_seconds, start_after, created_on)
@@ -50,10 +52,11 @@ export function statementsOf(schema: string): Statements {
                CASE WHEN e.delay > 0 THEN clock_timestamp() + e.delay * interval '1 millisecond' ELSE now() END,
                (SELECT clock_timestamp()) + e.ord * interval '1 microsecond'
              FROM o JOIN e ON e.ord = o.ord JOIN ${schema}.queue q ON q.name = o.queue
+             WHERE NOT EXISTS (SELECT 1 FROM m)
              ON CONFLICT DO NOTHING RETURNING name, start_after),
            n AS (${notify('i WHERE start_after <= now()')})
       SELECT (SELECT count(*) FROM i)::int AS stored, (SELECT count(*) FROM n)::int AS notified,
-        (SELECT array_agg(DISTINCT o.queue) FROM o LEFT JOIN ${schema}.queue q ON q.name = o.queue WHERE q.name IS NULL) AS missing`,
+        (SELECT array_agg(m.queue) FROM m) AS missing`,
 
     // From key to key along an index, as far as needed: what is queued behind the first of a key costs nothing.
     claimKeys: `

@@ -112,7 +112,7 @@ export class PgBossStore implements DeliveryStore {
       else await boss.createQueue(name, { ...settings, policy: isKeyed ? KEYED : 'standard' });
       there.delete(name);
     }
-    return [...there].filter((name) => !name.startsWith('__'));
+    return [...there].filter(isOurs);
   }
 
   async accept(owed: readonly OwedEmission[], executor?: SqlExecutor): Promise<number> {
@@ -261,6 +261,10 @@ export class PgBossStore implements DeliveryStore {
     return (await this.#run(this.#sql.discard, parametersOf(filter))) as never;
   }
 
+  async queues(): Promise<string[]> {
+    return (await this.#boss!.getQueues()).map(({ name }) => name).filter(isOurs);
+  }
+
   async counts(queues: readonly string[]): Promise<QueueCounts[]> {
     const rows = await this.#run(this.#sql.counts, [queues]);
     return rows.map(({ oldest_at: oldestAt, ...counts }) => ({
@@ -278,6 +282,11 @@ export class PgBossStore implements DeliveryStore {
   async #run(text: string, values: unknown[] = []): Promise<Record<string, unknown>[]> {
     return (await this.#boss!.getDb().executeSql(text, values)).rows as Record<string, unknown>[];
   }
+}
+
+/** pg-boss has some for itself. */
+function isOurs(queue: string): boolean {
+  return !queue.startsWith('__');
 }
 
 /** What PostgreSQL takes as text. Keys that differ in what it does not take share a lane, which harms nobody. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { Emissions, EmissionsModule, OnEmission } from 'nestjs-emissions';
-import { EmissionsDurableModule } from 'nestjs-emissions/durable';
+import { DurableDeliveries, EmissionsDurableModule } from 'nestjs-emissions/durable';
 import { emissionsTestingModule, recordEmissions } from 'nestjs-emissions/testing';
 
 @Injectable()
@@ -38,6 +38,7 @@ describe('Under a recorder, durable handlers', () => {
     recorder.use('inline');
     await emissions.run(() => void emissions.emit('order.placed', 2));
     expect(taken).toEqual([2]);
+    expect(await app.get(DurableDeliveries).failed()).toEqual([]);
     await app.close();
   });
 

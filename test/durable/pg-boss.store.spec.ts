@@ -1,0 +1,152 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Claim, DeliveryQueue, OwedEmission } from '../../lib/durable/delivery.js';
+import { Ids } from '../../lib/emission/ids.js';
+import { resolveDurableOptions } from '../../lib/durable/durable.module.js';
+import { PgBossStore } from '../../lib/durable/pg-boss.store.js';
+import { DATABASES, type TestDatabase } from '../support/databases.js';
+import { until } from '../support/until.js';
+
+const ids = new Ids();
+const parallel: DeliveryQueue = { name: 'h', isKeyed: false, maxAttempts: 2, skipsDead: false };
+const keyed: DeliveryQueue = { name: 'h/keyed', isKeyed: true, maxAttempts: 2, skipsDead: false };
+
+function owed(queue: string, said: Partial<OwedEmission> = {}): OwedEmission {
+  return {
+    id: ids.next(Date.now()),
+    data: { emission: { name: 'x', payload: null } },
+    key: queue === keyed.name ? 'k' : undefined,
+    tenant: undefined,
+    delayMs: 0,
+    owed: [{ queue, priority: 0 }],
+    ...said,
+  };
+}
+
+describe.each(DATABASES)('The store on %s', (_, makeDatabase) => {
+  let database: TestDatabase;
+  let store: PgBossStore;
+
+  beforeAll(async () => {
+    database = await makeDatabase();
+    store = new PgBossStore(resolveDurableOptions(database.options));
+    await store.open();
+    await store.prepare([parallel, keyed]);
+  }, 60_000);
+
+  afterAll(async () => {
+    await store.close();
+    await database[Symbol.asyncDispose]();
+  });
+
+  /** Makes the worker of all that is claimed look silent for a minute. */
+  const silence = () =>
+    database.query(
+      `UPDATE ${database.schema}.job SET heartbeat_on = heartbeat_on - interval '1 minute' WHERE state = 'active'`,
+    );
+  const errorOf = ({ attempt }: Claim) => ({ attempt, at: '', name: 'E', message: 'no' });
+
+  it('stores the same once, however often it is told', async () => {
+    const [first, second] = [owed('h'), owed('h')];
+    expect(await store.accept([first, second])).toBe(2);
+    expect(await store.accept([first, second])).toBe(0);
+    const claims = await store.claim(parallel, 10);
+    expect(claims.map(({ id, attempt, maxAttempts }) => [id, attempt, maxAttempts])).toEqual([
+      [first.id, 1, 2],
+      [second.id, 1, 2],
+    ]);
+    expect(await store.claim(parallel, 10)).toEqual([]);
+    expect([...(await store.complete('h', claims))].sort()).toEqual([first.id, second.id].sort());
+  });
+
+  it('stores nothing of a commit one of whose queues is gone', async () => {
+    const there = owed('h');
+    await expect(store.accept([there, owed('gone')])).rejects.toThrow(/the queues gone are gone/);
+    expect(await store.claim(parallel, 10)).toEqual([]);
+  });
+
+  it('lets nobody settle a delivery that was taken over', async () => {
+    await store.accept([owed('h')]);
+    const [late] = (await store.claim(parallel, 1)) as [Claim];
+    await silence();
+    expect(await store.rescue([parallel, keyed])).toEqual(['h']);
+    const [taken] = (await store.claim(parallel, 1)) as [Claim];
+    expect(taken).toMatchObject({ id: late.id, attempt: 2 });
+
+    expect([...(await store.touch('h', [late]))]).toEqual([]);
+    expect([...(await store.complete('h', [late]))]).toEqual([]);
+    expect([...(await store.release('h', [late], 0))]).toEqual([]);
+    const failure = { claim: late, error: errorOf(late), delayMs: 0 };
+    expect([...(await store.fail(parallel, [failure]))]).toEqual([]);
+    expect([...(await store.touch('h', [taken]))]).toEqual([taken.id]);
+    expect([...(await store.complete('h', [taken]))]).toEqual([taken.id]);
+  });
+
+  it('counts the attempt of a worker that fell silent, and gives up after the last', async () => {
+    const { id } = owed('h');
+    await store.accept([owed('h', { id })]);
+    for (const attempt of [1, 2]) {
+      // oxlint-disable-next-line no-await-in-loop -- one attempt behind another
+      expect(await store.claim(parallel, 1)).toMatchObject([{ id, attempt }]);
+      // oxlint-disable-next-line no-await-in-loop
+      await silence();
+      // oxlint-disable-next-line no-await-in-loop
+      await store.rescue([parallel]);
+    }
+    const [dead] = await store.find({ queues: ['h'], ids: [id], states: ['dead'] });
+    expect(dead!.errors.map(({ attempt, name }) => [attempt, name])).toEqual([
+      [1, 'WorkerGoneError'],
+      [2, 'WorkerGoneError'],
+    ]);
+    expect(await store.discard({ queues: ['h'], ids: [id] })).toEqual([
+      { id, queue: 'h', notified: expect.anything() },
+    ]);
+  });
+
+  it('does not count what is given back unbegun', async () => {
+    const { id } = owed('h');
+    await store.accept([owed('h', { id })]);
+    const first = await store.claim(parallel, 1);
+    await store.release('h', first, 0);
+    const second = await store.claim(parallel, 1);
+    expect(second).toMatchObject([{ id, attempt: 1 }]);
+    await store.fail(parallel, [{ claim: second[0]!, error: errorOf(second[0]!), delayMs: 0 }]);
+    await store.release('h', await store.claim(parallel, 1), 0);
+    const third = await store.claim(parallel, 1);
+    expect(third).toMatchObject([{ id, attempt: 2 }]);
+    await store.complete('h', third);
+  });
+
+  it('hands out one of each key, and each key in its turn', async () => {
+    const keys = Array.from({ length: 9 }, (_each, i) => `k${i}`);
+    const all = keys.flatMap((key) => [owed(keyed.name, { key }), owed(keyed.name, { key })]);
+    await store.accept(all);
+    const firsts = [
+      ...(await store.claim(keyed, 4)),
+      ...(await store.claim(keyed, 4)),
+      ...(await store.claim(keyed, 4)),
+    ];
+    const expected = all.filter((_each, i) => i % 2 === 0).map(({ id }) => id);
+    expect(firsts.map(({ id }) => id).sort()).toEqual(expected.sort());
+    expect(await store.claim(keyed, 100)).toEqual([]);
+    await store.complete(keyed.name, firsts);
+    const seconds = await store.claim(keyed, 100);
+    expect(seconds).toHaveLength(9);
+    await store.complete(keyed.name, seconds);
+  });
+
+  it('tells what is due, not what is to come', async () => {
+    expect(await store.due(['h', keyed.name])).toEqual([]);
+    await store.accept([owed('h', { delayMs: 60_000 }), owed(keyed.name)]);
+    expect(await store.due(['h', keyed.name])).toEqual([keyed.name]);
+    await store.complete(keyed.name, await store.claim(keyed, 1));
+  });
+
+  it('tells who listens what came', async () => {
+    const heard: (string | undefined)[] = [];
+    await store.listen((queue) => heard.push(queue));
+    await store.accept([owed('h')]);
+    await until(() => heard.includes('h'));
+    await store.complete('h', await store.claim(parallel, 1));
+    expect(await store.counts(['h'])).toMatchObject([{ queue: 'h', running: 0, dead: 0 }]);
+  });
+});
