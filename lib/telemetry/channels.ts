@@ -21,7 +21,8 @@ export interface BufferTerminated {
 export interface EmissionDropped {
   /** `unbuffered`: no buffer was active · `buffer-closed`: it came after commit or terminate began · `buffer-full` ·
    * `overflow`: a consumer's queue shed it · `removed`: its consumer was taken away · `shutdown`: the time to drain was
-   * over · `no-tenant`: a channel needs one · `foreign-tenant`: the gateway is anonymous. */
+   * over · `no-tenant`: a channel needs one · `foreign-tenant`: the gateway is anonymous ·
+   * `unmapped`: an adapter has no destination for it. */
   reason:
     | 'unbuffered'
     | 'buffer-closed'
@@ -30,7 +31,8 @@ export interface EmissionDropped {
     | 'removed'
     | 'shutdown'
     | 'no-tenant'
-    | 'foreign-tenant';
+    | 'foreign-tenant'
+    | 'unmapped';
   /** The name of the (first) emission. */
   emission: string;
   count: number;

@@ -1,3 +1,8 @@
+export { BrokerConnectionError, BrokerRefusedError, RecordError } from '../broker.errors.js';
+export { byTopic } from '../broker-record.js';
+export type { RecordOptions, Route } from '../broker-record.js';
+export { cloudEventOf } from '../record-format.js';
+export type { ReceivedRecord, RecordContent, RecordFormat } from '../record-format.js';
 export { RedisChannelHistory } from './redis-channel-history.js';
 export type {
   IoRedisClient,
@@ -7,3 +12,9 @@ export type {
   RedisClient,
 } from './redis-connection.js';
 export type { RedisHistoryOptions } from './redis-history.options.js';
+export { RedisStreamsAdapter } from './redis-streams.adapter.js';
+export type {
+  RedisArgument,
+  RedisStreamsClient,
+  RedisStreamsOptions,
+} from './redis-streams.options.js';

@@ -1,0 +1,214 @@
+import { afterAll, beforeAll, expect, it, describe } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { ConfigurationError, PartialDeliveryError } from 'nestjs-emissions';
+import { RedisStreamsAdapter } from 'nestjs-emissions/redis';
+import { adapterContract, createEmission, serveAdapter } from 'nestjs-emissions/testing';
+import { arrivalOf, Refusals, Unwritable, wireTo } from '../../support/brokers.js';
+import {
+  describeRedis,
+  redisClient,
+  startRedis,
+  type TestRedis,
+  type TestRedisClient,
+} from '../../support/redis.js';
+
+describe('A RedisStreamsAdapter', () => {
+  it.each([
+    ['neither', { destination: 's' }],
+    ['both', { destination: 's', url: 'redis://x', client: { sendCommand: async () => null } }],
+  ])('takes a client or a url: not %s', (word, options) => {
+    expect(() => new RedisStreamsAdapter(options)).toThrow(
+      new RegExp(`either a client or a url, but got ${word}`),
+    );
+  });
+
+  it('refuses options that it does not have', () => {
+    const options = { destination: 's', url: 'redis://x', maxlen: 1 };
+    expect(() => new RedisStreamsAdapter(options)).toThrow(ConfigurationError);
+  });
+
+  it('says at start-up where there is no Redis, without what is secret in the url', async () => {
+    const url = 'redis://me:secret@127.0.0.1:1';
+    const adapter = new RedisStreamsAdapter({ url, destination: 's', timeoutMs: 200 });
+    await expect(adapter.onModuleInit()).rejects.toThrow(
+      /cannot connect to 127.0.0.1:1: .*Is Redis running there/,
+    );
+    await expect(adapter.onModuleInit()).rejects.not.toThrow(/secret/);
+  });
+});
+
+describeRedis('A RedisStreamsAdapter in front of Redis', () => {
+  let redis: TestRedis;
+  let reader: TestRedisClient;
+  let streams = 0;
+  const newStream = () => `test:${process.pid}:${++streams}`;
+
+  beforeAll(async () => {
+    redis = await startRedis();
+    reader = await redisClient(redis.url);
+    await reader.set(`test:${process.pid}:taken`, 'no stream');
+  }, 60_000);
+
+  afterAll(async () => {
+    reader?.destroy();
+    await redis?.[Symbol.asyncDispose]();
+  });
+
+  const entries = async (stream: string) =>
+    (await reader.xRange(stream, '-', '+'))!.map(
+      ({ message }) => message as Record<string, string>,
+    );
+  const arrivals = async (stream: string) =>
+    (await entries(stream)).map(({ body, ...headers }) => arrivalOf({ headers, body: body! }));
+
+  describe.each(['its own client', 'a client of redis', 'a client of ioredis'] as const)(
+    'through %s',
+    (kind) => {
+      adapterContract({
+        test: it,
+        expect,
+        features: { failures: true, partialFailures: true, unencodable: () => new Unwritable() },
+        create: async (consumer) => {
+          const stream = newStream();
+          const refusals = new Refusals();
+          const destination = refusals.route(stream, `test:${process.pid}:taken`);
+          const { given, close } = await clientOf(kind);
+          const useFactory = () => new RedisStreamsAdapter({ ...given, destination });
+          return {
+            app: await serveAdapter({ useFactory }, consumer),
+            received: () => arrivals(stream),
+            refuse: (which, times) => refusals.refuse(which, times),
+            close,
+          };
+        },
+      });
+    },
+  );
+
+  async function clientOf(kind: 'its own client' | 'a client of redis' | 'a client of ioredis') {
+    if (kind === 'its own client') return { given: { url: redis.url }, close: () => {} };
+    if (kind === 'a client of redis') {
+      const client = await redisClient(redis.url);
+      return { given: { client }, close: () => client.destroy() };
+    }
+    const client = new Redis(redis.url);
+    return { given: { client }, close: () => client.disconnect() };
+  }
+
+  it('keeps streams at their length, about', async () => {
+    const stream = newStream();
+    const client = await redisClient(redis.url);
+    const adapter = new RedisStreamsAdapter({ client, destination: stream, maxLength: 100 });
+    await adapter.deliver(Array.from({ length: 1_000 }, (_, n) => createEmission('e', { n })));
+    expect(await reader.xLen(stream)).toBeLessThan(300);
+    client.destroy();
+  });
+
+  it('writes the headers, the key and the body as fields', async () => {
+    const stream = newStream();
+    const client = await redisClient(redis.url);
+    const adapter = new RedisStreamsAdapter({ client, destination: stream });
+    const emission = createEmission('e', { n: 1 }, { key: 'k', tenant: 'org-1' });
+    await adapter.deliver([emission]);
+    expect(await entries(stream)).toEqual([
+      expect.objectContaining({
+        'message-id': emission.id,
+        tenant: 'org-1',
+        key: 'k',
+        body: '{"n":1}',
+      }),
+    ]);
+    client.destroy();
+  });
+
+  describe('when the connection fails', () => {
+    const through = async (timeoutMs: number) => {
+      const stream = newStream();
+      const wire = await wireTo(Number(new URL(redis.url).port));
+      const adapter = new RedisStreamsAdapter({
+        url: `redis://127.0.0.1:${wire.port}`,
+        destination: stream,
+        timeoutMs,
+      });
+      await adapter.onModuleInit();
+      const send = (n: number) => adapter.deliver([createEmission('e', { n })]);
+      return { wire, stream, send, close: () => adapter.onApplicationShutdown() };
+    };
+    const numbers = async (stream: string) =>
+      (await arrivals(stream)).map(({ payload }) => (payload as { n: number }).n);
+    /** Tries until it works, as a consumer's retries do. */
+    const persist = async (work: () => Promise<void>) => {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          // oxlint-disable-next-line no-await-in-loop
+          return await work();
+        } catch (error) {
+          if (attempt === 500) throw error;
+          // oxlint-disable-next-line no-await-in-loop
+          await new Promise((resolve) => setTimeout(resolve, 10));
+        }
+      }
+    };
+
+    it('fails at once while there is none, keeps nothing to send later, and goes on when it is back', async () => {
+      const { wire, stream, send, close } = await through(5_000);
+      await send(1);
+      wire.cut();
+      await expect(send(2)).rejects.toThrow(Error);
+      await expect(send(3)).rejects.toThrow(Error);
+      wire.mend();
+      await persist(() => send(4));
+      expect(await numbers(stream)).toEqual([1, 4]);
+      await close();
+      await wire[Symbol.asyncDispose]();
+    });
+
+    it('fails in time when answers vanish; what had arrived stays, and nothing is sent again by itself', async () => {
+      const { wire, stream, send, close } = await through(300);
+      await send(1);
+      wire.swallowAnswers();
+      await expect(send(2)).rejects.toThrow(Error);
+      wire.mend();
+      await persist(() => send(3));
+      expect(await numbers(stream)).toEqual([1, 2, 3]);
+      await close();
+      await wire[Symbol.asyncDispose]();
+    });
+
+    it('fails in time when everything vanishes', async () => {
+      const { wire, stream, send, close } = await through(300);
+      wire.swallow();
+      await expect(send(1)).rejects.toThrow(Error);
+      wire.mend();
+      await persist(() => send(2));
+      expect(await numbers(stream)).toEqual([2]);
+      await close();
+      await wire[Symbol.asyncDispose]();
+    });
+
+    it('closes although nobody answers', async () => {
+      const { wire, close } = await through(200);
+      wire.swallow();
+      await expect(close()).resolves.toBeUndefined();
+      await wire[Symbol.asyncDispose]();
+    });
+  });
+
+  it('names what was refused of a batch with the reason of Redis', async () => {
+    const stream = newStream();
+    const client = await redisClient(redis.url);
+    const taken = `test:${process.pid}:taken`;
+    const adapter = new RedisStreamsAdapter({
+      client,
+      destination: ({ name }) => (name === 'bad' ? taken : stream),
+    });
+    const bad = createEmission('bad', {});
+    const failure = await adapter
+      .deliver([createEmission('good', {}), bad])
+      .catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(PartialDeliveryError);
+    expect(failure).toMatchObject({ failed: [bad] });
+    expect(String((failure as Error).cause)).toMatch(/WRONGTYPE/);
+    client.destroy();
+  });
+});
