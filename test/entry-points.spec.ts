@@ -16,7 +16,7 @@ const core = ['@nestjs/common', '@nestjs/core', 'rxjs', 'reflect-metadata'];
 
 /** The optional peers that an entry point may import besides. */
 const peersOf: Record<string, string[]> = {
-  './gateway': ['@nestjs/websockets', '@nestjs/platform-socket.io', 'socket.io'],
+  './gateway': ['@nestjs/websockets', '@nestjs/platform-socket.io', 'socket.io', 'jose'],
   './durable': ['pg-boss', '@electric-sql/pglite'],
   './testing': ['@nestjs/testing'],
 };

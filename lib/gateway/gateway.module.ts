@@ -7,6 +7,7 @@ import {
 } from '@nestjs/common';
 import { WebSocketGateway } from '@nestjs/websockets';
 import { EmissionsGateway, GATEWAY_OPTIONS } from './emissions.gateway.js';
+import { EmissionsStream } from './emissions.stream.js';
 import type { GatewayAddress, GatewayOptions } from './gateway.options.js';
 
 type Options = Partial<GatewayOptions<any>>;
@@ -60,7 +61,8 @@ function withGateway(
       ...(definition.providers ?? []),
       ConfiguredGateway,
       { provide: EmissionsGateway, useExisting: ConfiguredGateway },
+      EmissionsStream,
     ],
-    exports: [...(definition.exports ?? []), EmissionsGateway],
+    exports: [...(definition.exports ?? []), EmissionsGateway, EmissionsStream],
   };
 }

@@ -118,6 +118,11 @@ export class LiveRoom<I extends GatewayIdentity> implements GatewayPort {
     return this.#subscriptions.join(member, channel, unknown ? '' : after);
   }
 
+  /** Those of a tenant, in this process. */
+  followersOf(tenant: string): Iterable<Follower> {
+    return this.#live.followersOf(tenant);
+  }
+
   offsetOf(tenant: string): Promise<string> {
     return this.#live.offsetOf(tenant);
   }

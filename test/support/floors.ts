@@ -8,7 +8,7 @@ import { importsOf, resolveWithin } from './imports.js';
 export const floors: readonly (readonly string[])[] = [
   ['emission'],
   ['telemetry'],
-  ['gateway', 'brokers'],
+  ['gateway', 'brokers', 'client'],
   ['pipeline', 'handlers'],
   ['buffer', 'durable'],
   ['.'],

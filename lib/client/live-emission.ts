@@ -1,0 +1,21 @@
+import type { EmissionCatalog, PayloadOf } from '../emission/catalog.js';
+
+/** An emission as it comes from the gateway with its default form, typed by the catalog. Payloads are what JSON makes of them. */
+export interface LiveEmission<N extends string = string> {
+  readonly id: string;
+  readonly name: N;
+  readonly topic?: string;
+  readonly payload: PayloadOf<N>;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  /** Epoch milliseconds with fractions. */
+  readonly occurredAt: number;
+  /** Its place among those of the tenant. */
+  readonly offset: string;
+}
+
+/** What a channel carries: one name for `event/<name>`, any of the catalog's for others. */
+export type Carried<C extends string> = C extends `event/${infer N}`
+  ? LiveEmission<N>
+  : keyof EmissionCatalog extends never
+    ? LiveEmission
+    : { [N in keyof EmissionCatalog & string]: LiveEmission<N> }[keyof EmissionCatalog & string];
