@@ -129,5 +129,9 @@ function textOf(value: unknown): string {
   if (ArrayBuffer.isView(value)) {
     return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8');
   }
-  return typeof value === 'string' ? value : String(value ?? '');
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : stringOf(value);
+}
+
+function stringOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
 }
