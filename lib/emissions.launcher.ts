@@ -16,6 +16,7 @@ import type { Handler } from './handlers/handler.js';
 import { HandlerExplorer } from './handlers/handler.explorer.js';
 import { Pipeline } from './pipeline/pipeline.js';
 import { Subscriptions } from './subscriptions.js';
+import { Transactions } from './transactions.js';
 
 /**
  * Starts and stops it all with the application:
@@ -37,6 +38,7 @@ export class EmissionsLauncher
     private readonly streams: EmissionStreams,
     private readonly pipeline: Pipeline,
     private readonly discovery: DiscoveryService,
+    private readonly transactions: Transactions,
   ) {}
 
   async onModuleInit(): Promise<void> {
@@ -88,6 +90,7 @@ export class EmissionsLauncher
       })),
       types,
       early: this.pipeline.kept,
+      transact: (...given) => this.transactions.run(...given),
     });
   }
 

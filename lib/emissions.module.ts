@@ -41,6 +41,7 @@ import { Pipeline } from './pipeline/pipeline.js';
 import { PipelinePlanner } from './pipeline.plan.js';
 import { RefusedModule } from './refused.module.js';
 import { Subscriptions } from './subscriptions.js';
+import { Transactions } from './transactions.js';
 
 type Options = ResolvedEmissionsOptions;
 
@@ -81,11 +82,17 @@ const providers: Provider[] = [
       new BufferContext((emissions) => pipeline.offer(emissions), buffer.capacity),
     inject: [Pipeline, EMISSIONS_OPTIONS],
   },
+  {
+    provide: Transactions,
+    useFactory: (buffers: BufferContext, pipeline: Pipeline) => new Transactions(buffers, pipeline),
+    inject: [BufferContext, Pipeline],
+  },
   HandlerRegistry,
   {
     provide: HandlerInvoker,
-    useFactory: (buffers: BufferContext) => new HandlerInvoker(buffers),
-    inject: [BufferContext],
+    useFactory: (buffers: BufferContext, transactions: Transactions) =>
+      new HandlerInvoker(buffers, (...given) => transactions.run(...given)),
+    inject: [BufferContext, Transactions],
   },
   {
     provide: CriticalHandlers,

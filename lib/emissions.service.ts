@@ -22,6 +22,7 @@ import {
 import type { Emission } from './emission/emission.js';
 import type { EmissionPattern } from './emission/pattern.js';
 import { quote } from './emission/quote.js';
+import type { TransactionSource } from './emission/transaction-source.js';
 import { EmissionStreams } from './emission.streams.js';
 import { EMISSIONS_OPTIONS, type ResolvedEmissionsOptions } from './emissions.options.js';
 import { CascadeGuard } from './handlers/cascade.guard.js';
@@ -36,6 +37,7 @@ import { PipelinePlanner, type PipelinePlan } from './pipeline.plan.js';
 import { Subscriptions, type Subscriber, type Subscription } from './subscriptions.js';
 import type { EmissionDropped } from './telemetry/channels.js';
 import { signal } from './telemetry/signal.js';
+import { Transactions } from './transactions.js';
 
 const SETTLE_TIMEOUT_MS = 4_000;
 const REMEMBERED_NAMES = 10_000;
@@ -72,6 +74,7 @@ export class Emissions {
     private readonly subscriptions: Subscriptions,
     private readonly streams: EmissionStreams,
     private readonly planner: PipelinePlanner,
+    private readonly transactions: Transactions,
     @Inject(EMISSIONS_OPTIONS) private readonly options: ResolvedEmissionsOptions,
   ) {}
 
@@ -166,6 +169,30 @@ export class Emissions {
    */
   run<T>(work: () => T | Promise<T>, context?: UnitContext): Promise<T> {
     return this.buffers.runBuffered(work, context);
+  }
+
+  /**
+   * Runs work in a transaction of the application's database, together with what it emits:
+   *
+   * ```ts
+   * await emissions.transaction(fromPg(pool), async (client) => {
+   *   await client.query('INSERT INTO orders …');
+   *   emissions.emit('order.placed', order);
+   * });
+   * ```
+   *
+   * Before it commits, critical handlers run, and deliveries for durable handlers are stored through it; when it has committed, the
+   * rest is handed over, also if the unit of work around it fails later. When the work throws, everything is rolled back and nothing
+   * was emitted. Within a transaction of the same source it is a savepoint.
+   *
+   * @returns what the work returns
+   * @throws what the work, a critical handler, the storing or the commit throws
+   */
+  transaction<Tx, T>(
+    source: TransactionSource<Tx>,
+    work: (transaction: Tx) => T | Promise<T>,
+  ): Promise<T> {
+    return this.transactions.run(source, work);
   }
 
   /**

@@ -112,6 +112,18 @@ export class BufferContext implements InvocationScope {
     }
   }
 
+  /** Runs work in a buffer of its own that hands over to `outlet`, whatever is around it; it shares the unit's origin. */
+  async runApart<T>(work: () => T | Promise<T>, outlet: Outlet): Promise<T> {
+    const unit: UnitOfWork = {
+      origin: originOf(this.current(), undefined),
+      buffer: this.open(outlet),
+    };
+    return this.#finish(
+      this.enter(unit, async () => work()),
+      unit,
+    );
+  }
+
   async #finish<T>(pending: PromiseLike<T>, unit: UnitOfWork): Promise<T> {
     let result: T;
     try {

@@ -1,4 +1,5 @@
 import type { Emission } from '../emission/emission.js';
+import type { Transact } from '../emission/transaction-source.js';
 import { Attempt } from '../pipeline/attempt.js';
 import { NO_KEYS } from '../pipeline/backlog.js';
 import type { Claim } from './delivery.js';
@@ -12,6 +13,7 @@ export class DeliveryAttempt extends Attempt {
     consumer: string,
     readonly claims: readonly Claim[],
     emissions: readonly Emission[],
+    readonly transact: Transact,
   ) {
     super(consumer, Math.max(...claims.map(({ attempt }) => attempt)), emissions, NO_KEYS, true);
     this.open = new Set(claims);

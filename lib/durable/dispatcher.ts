@@ -3,6 +3,7 @@ import type { Clock } from '../emission/clock.js';
 import type { RetryOptions } from '../emission/consumer.options.js';
 import type { DeliveryContext } from '../emission/adapter.js';
 import type { Destination } from '../emission/destination.js';
+import type { Transact, TransactionSource } from '../emission/transaction-source.js';
 import type { DurableDestination } from '../emission/durable-engine.js';
 import { PartialDeliveryError } from '../emission/emission.errors.js';
 import { isExpired, type Emission } from '../emission/emission.js';
@@ -27,6 +28,7 @@ export interface DispatcherParts {
   readonly store: DeliveryStore;
   readonly storage: EmissionStorage;
   readonly clock: Clock;
+  readonly transact: Transact;
 }
 
 /**
@@ -161,7 +163,9 @@ export class Dispatcher {
       return emission !== undefined;
     });
     if (live.length === 0) return;
-    const attempt = new DeliveryAttempt(this.name, live, emissions);
+    const attempt = new DeliveryAttempt(this.name, live, emissions, (source, work) =>
+      this.#transact(lane, attempt, source, work),
+    );
     for (const claim of live) this.#lanesOf.set(claim, lane);
     this.#running.add(attempt);
     const { timeoutMs } = this.#destination.options;
@@ -187,6 +191,27 @@ export class Dispatcher {
     const { handle, adapter } = this.#destination;
     if (handle !== undefined) return this.#destination.handle!(emissions[0]!, attempt);
     return adapter.deliver(emissions, attempt satisfies DeliveryContext);
+  }
+
+  /** The delivery is completed in the transaction, or, when it is somebody else's by now, nothing is. */
+  async #transact<Tx, T>(
+    lane: Lane,
+    attempt: DeliveryAttempt,
+    source: TransactionSource<Tx>,
+    work: (transaction: Tx) => T | Promise<T>,
+  ): Promise<T> {
+    const [claim] = attempt.claims as [Claim];
+    if (!attempt.open.has(claim)) {
+      throw new DeliveryLostError(this.name, claim.id, claim.attempt);
+    }
+    const result = await this.#parts.transact(source, work, async (executor) => {
+      const kept = await this.#parts.store.complete(lane.queue.name, [claim], executor);
+      if (!kept.has(claim.id)) throw new DeliveryLostError(this.name, claim.id, claim.attempt);
+    });
+    attempt.open.delete(claim);
+    lane.forget(claim);
+    this.#report.completed([claim]);
+    return result;
   }
 
   /** The emission, unless it is not to be handled, or cannot be. */

@@ -53,7 +53,7 @@ export class PostgresEngine implements DurableEngine {
     return this.participant.takes(name);
   }
 
-  async open({ destinations, types, early }: DurablePlan): Promise<void> {
+  async open({ destinations, types, early, transact }: DurablePlan): Promise<void> {
     for (const type of types) this.storage.register(type);
     this.participant.serve(destinations);
     const queues = destinations.map(queuesOf);
@@ -63,7 +63,7 @@ export class PostgresEngine implements DurableEngine {
     const others = await this.store.prepare(this.#queues);
     await this.#warnOfOthers(others);
     if (early.length > 0) await this.participant.accept(early);
-    const parts = { store: this.store, storage: this.storage, clock: this.clock() };
+    const parts = { store: this.store, storage: this.storage, clock: this.clock(), transact };
     this.#dispatchers = destinations
       .map((destination, i) => new Dispatcher(destination, queues[i]!, parts))
       .sort((a, b) => a.priority - b.priority);

@@ -10,3 +10,17 @@ export {
 } from './durable.errors.js';
 export { EmissionsDurableModule } from './durable.module.js';
 export type { DurableBackend, DurableOptions, EmbeddedDatabase } from './durable.options.js';
+export { fromDrizzle } from './executors/from-drizzle.js';
+export type { DrizzleDatabase } from './executors/from-drizzle.js';
+export { fromKnex } from './executors/from-knex.js';
+export type { KnexDatabase, KnexTransaction } from './executors/from-knex.js';
+export { fromKysely } from './executors/from-kysely.js';
+export type { KyselyDatabase, KyselyTransaction } from './executors/from-kysely.js';
+export { fromMikroOrm } from './executors/from-mikro-orm.js';
+export type { MikroOrmManager } from './executors/from-mikro-orm.js';
+export { fromPg } from './executors/from-pg.js';
+export type { PgClient, PgPool } from './executors/from-pg.js';
+export { fromPglite } from './executors/from-pglite.js';
+export type { PgliteDatabase, PgliteTransaction } from './executors/from-pglite.js';
+export { fromTypeOrm } from './executors/from-type-orm.js';
+export type { TypeOrmManager, TypeOrmSource } from './executors/from-type-orm.js';

@@ -3,6 +3,7 @@ import type { Destination } from './destination.js';
 import type { EmissionClass } from './emission-type.decorator.js';
 import type { Emission } from './emission.js';
 import type { DurableSettings } from './durable.settings.js';
+import type { Transact } from './transaction-source.js';
 
 /**
  * The token that an engine for durable deliveries is provided under; there is one at most. The testing kit puts one in its place
@@ -23,6 +24,8 @@ export interface DurablePlan {
   readonly types: readonly EmissionClass[];
   /** What was committed before, and is to be stored now. */
   readonly early: readonly Emission[];
+  /** Runs work in a transaction, together with what it emits. */
+  readonly transact: Transact;
 }
 
 /** What the application starts and stops when it has durable destinations; the engine itself stands above. */

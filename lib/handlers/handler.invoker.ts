@@ -1,5 +1,6 @@
 import type { DeliveryContext } from '../emission/adapter.js';
 import type { Emission } from '../emission/emission.js';
+import type { Transact, TransactionSource } from '../emission/transaction-source.js';
 import { callsAreHeard, signal } from '../telemetry/signal.js';
 import type { EmissionHandler, Handler, HandlerContext } from './handler.js';
 import { IGNORED } from './ignored.js';
@@ -42,6 +43,8 @@ export interface HandlerCall extends DeliveryContext {
   readonly durationMs?: number;
   /** What names it among all that are stored; a durable handler's. */
   readonly deliveryId?: string;
+  /** Runs work in a transaction that is part of the call. */
+  readonly transact?: Transact;
   /** Told that the handler returned `IGNORED`. */
   isIgnored?: boolean;
 }
@@ -49,9 +52,12 @@ export interface HandlerCall extends DeliveryContext {
 /** Calls handlers. `invoke` reads as the life of one call: find the host, open a scope, call, commit, report. */
 export class HandlerInvoker {
   readonly #scope: InvocationScope;
+  readonly #transact: Transact;
 
-  constructor(scope: InvocationScope) {
+  /** @param transact runs work in a transaction, for handlers whose call has none of its own */
+  constructor(scope: InvocationScope, transact: Transact) {
     this.#scope = scope;
+    this.#transact = transact;
   }
 
   /**
@@ -64,7 +70,7 @@ export class HandlerInvoker {
     call: HandlerCall,
     outlet?: Outlet,
   ): void | Promise<void> {
-    const context = new CallContext(call, handler.name);
+    const context = new CallContext(call, handler.name, this.#transact);
     const method = handler.host.resolve(emission);
     if (!(method instanceof Promise))
       return this.#scope.call(emission, method, context, RULES, outlet);
@@ -79,12 +85,15 @@ class CallContext implements HandlerContext {
   }
 
   readonly #call: HandlerCall;
+  readonly #transact: Transact;
 
   constructor(
     call: HandlerCall,
     readonly handlerId: string,
+    transact: Transact,
   ) {
     this.#call = call;
+    this.#transact = transact;
   }
 
   get attempt(): number {
@@ -97,6 +106,13 @@ class CallContext implements HandlerContext {
 
   get deliveryId(): string | undefined {
     return this.#call.deliveryId;
+  }
+
+  transaction<Tx, T>(
+    source: TransactionSource<Tx>,
+    work: (transaction: Tx) => T | Promise<T>,
+  ): Promise<T> {
+    return (this.#call.transact ?? this.#transact)(source, work);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { DeliveryContext, EmissionAdapter } from '../emission/adapter.js';
 import type { Destination } from '../emission/destination.js';
 import type { Emission } from '../emission/emission.js';
+import type { TransactionSource } from '../emission/transaction-source.js';
 import { Pattern, type EmissionPattern } from '../emission/pattern.js';
 import type { ResolvedHandlerOptions } from './handler.options.js';
 
@@ -14,6 +15,17 @@ export interface HandlerContext {
   readonly handlerId: string;
   /** A durable handler's: the id of the delivery, which is that of the emission; the same in every attempt. */
   readonly deliveryId?: string | undefined;
+  /**
+   * Runs work in a transaction, as `Emissions.transaction` does. A durable handler's delivery is completed in it, together with
+   * what the work wrote and emitted: when it has committed, the handler is not called again, whatever happens afterwards. Once per
+   * call.
+   *
+   * @throws DeliveryLostError, and rolls back, when another worker has taken the delivery over
+   */
+  transaction<Tx, T>(
+    source: TransactionSource<Tx>,
+    work: (transaction: Tx) => T | Promise<T>,
+  ): Promise<T>;
 }
 
 /** A handler as a function: what `subscribe` takes. */

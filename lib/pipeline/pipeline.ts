@@ -3,6 +3,7 @@ import type { CommitParticipant, DeliveryContext } from '../emission/adapter.js'
 import type { Clock } from '../emission/clock.js';
 import type { Destination } from '../emission/destination.js';
 import type { Emission } from '../emission/emission.js';
+import type { SqlExecutor } from '../emission/sql-executor.js';
 import { LimitedCalls } from './attempt.js';
 import { Consumer, type ConsumerHost } from './consumer.js';
 import { Arrivals } from './arrivals.js';
@@ -161,6 +162,35 @@ export class Pipeline implements ConsumerHost {
         return this.#offerAccepted(accepted, this.#participants.indexOf(participant));
       emissions = accepted;
     }
+    return this.#handOverAll(emissions);
+  }
+
+  /**
+   * The first half of a hand-over, for one within a transaction: everything that takes part in it does so.
+   *
+   * @returns what is to be handed over when the transaction has committed
+   * @throws PipelineClosedError after the pipeline has closed; whatever a participant throws
+   */
+  async accept(
+    emissions: readonly Emission[],
+    executor: SqlExecutor,
+  ): Promise<readonly Emission[]> {
+    if (this.#state === 'closed') throw new PipelineClosedError();
+    for (const participant of this.#participants) {
+      // oxlint-disable-next-line no-await-in-loop -- one behind another
+      emissions = await participant.accept(emissions, executor);
+    }
+    return emissions;
+  }
+
+  /**
+   * The second half.
+   *
+   * @throws PipelineFullError when a queue stays full
+   * @throws PipelineClosedError after the pipeline has closed
+   */
+  handOver(emissions: readonly Emission[]): void | Promise<void> {
+    if (this.#state === 'closed') throw new PipelineClosedError();
     return this.#handOverAll(emissions);
   }
 

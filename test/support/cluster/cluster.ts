@@ -25,6 +25,8 @@ export interface Kill {
 /** What came of it all. */
 export interface Findings {
   readonly committed: number;
+  /** How many calls of the handler have succeeded. */
+  readonly done: number;
   readonly refused: number;
   /** Committed, and never done. */
   readonly lost: readonly string[];
@@ -133,6 +135,7 @@ export class Cluster {
     const again = done.filter((run) => firstOf.get(run.id) !== run);
     return {
       committed: this.committed.length,
+      done: done.length,
       refused: this.refused,
       lost: this.committed.filter((id) => !doneIds.has(id)),
       duplicates: again.length,
@@ -159,8 +162,11 @@ export class Cluster {
   async stop(): Promise<void> {
     const children = [...this.#workers.values()];
     this.#workers.clear();
-    for (const child of children) child.kill('SIGTERM');
-    await Promise.all(children.map((child) => child.exitCode ?? once(child, 'exit')));
+    const running = children.filter(
+      ({ exitCode, signalCode }) => exitCode === null && signalCode === null,
+    );
+    for (const child of running) child.kill('SIGTERM');
+    await Promise.all(running.map((child) => once(child, 'exit')));
     await this.#pool.end();
   }
 }
