@@ -22,16 +22,17 @@ export class BufferContext implements InvocationScope {
   /** The context of no request: it is made while the application is built. */
   readonly #outside = new AsyncResource('nestjs-emissions');
   readonly #open = (): EmissionBuffer => this.open();
-  /** What handlers that needed no buffer have had. */
-  readonly #ended: EmissionBuffer;
+  /** What handlers that needed no buffer have had, when they succeeded, and when they did not. */
+  readonly #committed: EmissionBuffer;
+  readonly #terminated: EmissionBuffer;
   /** The unit of the handler that was called last, for others of the same emission. */
   #reusable: Handling | undefined;
 
   constructor(outlet: Outlet, capacity: number) {
     this.#outlet = outlet;
     this.#capacity = capacity;
-    this.#ended = this.open();
-    void this.#ended.commit();
+    this.#committed = EmissionBuffer.ended('committed', outlet, capacity);
+    this.#terminated = EmissionBuffer.ended('terminated', outlet, capacity);
   }
 
   /** The unit of work of the code that asks. */
@@ -59,7 +60,7 @@ export class BufferContext implements InvocationScope {
 
   /** A buffer that hands over to the pipeline. */
   open(outlet: Outlet = this.#outlet): EmissionBuffer {
-    return new EmissionBuffer(outlet, this.#capacity);
+    return EmissionBuffer.begin(outlet, this.#capacity);
   }
 
   /** Runs work in a unit; everything asynchronous that it starts stays in it. */
@@ -144,20 +145,25 @@ export class BufferContext implements InvocationScope {
     rules: CallRules<C>,
     outlet?: Outlet,
   ): void | Promise<void> {
-    const handling = this.#handlingOf(emission, outlet);
+    const shares = outlet === undefined && rules.isPrompt(context);
+    const handling = this.#handlingOf(emission, outlet, shares);
     let result: unknown;
     try {
       result = handling.call(method, context);
-      if (isThenable(result)) return this.#follow(result, handling, context, rules);
+      if (isThenable(result)) {
+        rules.paced(context, true);
+        return this.#follow(result, handling, context, rules);
+      }
     } catch (error) {
-      handling.buffer.terminate();
+      handling.discard(this.#terminated);
       throw error;
     }
+    if (!shares) rules.paced(context, false);
     const committed = this.#settle(handling, rules.keeps(result, context));
     if (committed !== undefined) return committed.then(() => rules.over(result, context, emission));
     rules.over(result, context, emission);
     // The next handler of this emission may use the unit.
-    if (outlet === undefined && handling.isReusable) this.#reusable = handling;
+    if (shares && handling.isReusable) this.#reusable = handling;
   }
 
   #follow<C extends HandlerContext>(
@@ -172,7 +178,7 @@ export class BufferContext implements InvocationScope {
       return committed.then(() => rules.over(result, context, handling.cause));
     };
     const fail = (error: unknown): never => {
-      handling.buffer.terminate();
+      handling.discard(this.#terminated);
       throw error;
     };
     return Promise.resolve(pending).then(settle, fail);
@@ -180,20 +186,22 @@ export class BufferContext implements InvocationScope {
 
   /** A handler has returned: what it emitted is committed or discarded. */
   #settle(handling: Handling, kept: boolean): Promise<unknown> | undefined {
-    if (kept) return handling.end(this.#ended) && commit(handling);
-    handling.buffer.terminate();
+    if (kept) return handling.end(this.#committed) && commit(handling);
+    handling.discard(this.#terminated);
     return undefined;
   }
 
   /** A unit for the next handler of an emission: that of the one before, where it left it as it was. */
-  #handlingOf(cause: Emission, outlet: Outlet | undefined): Handling {
+  #handlingOf(cause: Emission, outlet: Outlet | undefined, shares: boolean): Handling {
     if (outlet !== undefined) {
       const here = new AsyncResource('nestjs-emissions:commit');
       return new Handling(cause, () => this.open(outlet), here, this.#storage);
     }
-    const reusable = this.#reusable;
-    this.#reusable = undefined;
-    if (reusable?.cause === cause) return reusable;
+    if (shares) {
+      const reusable = this.#reusable;
+      this.#reusable = undefined;
+      if (reusable?.cause === cause) return reusable;
+    }
     return new Handling(cause, this.#open, this.#outside, this.#storage);
   }
 }

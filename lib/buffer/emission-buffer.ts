@@ -34,14 +34,29 @@ export class EmissionBuffer {
   /** The root's: the last hand-over that waits. */
   #handingOver: Promise<number> | undefined;
 
-  /** Begins a buffer of its own; `savepoint()` begins one within it. */
-  constructor(outlet: Outlet, capacity: number, parent?: EmissionBuffer) {
+  private constructor(outlet: Outlet, capacity: number, parent?: EmissionBuffer) {
     this.#outlet = outlet;
     this.#capacity = capacity;
     this.#parent = parent;
     this.#root = parent === undefined ? this : parent.#root;
     this.#list = parent === undefined ? new EmissionList() : parent.#list;
-    if (parent === undefined) signal('emissions:buffer:started', () => ({ count: 1 }));
+  }
+
+  /** Begins a buffer of its own; `savepoint()` begins one within it. */
+  static begin(outlet: Outlet, capacity: number): EmissionBuffer {
+    signal('emissions:buffer:started', () => ({ count: 1 }));
+    return new EmissionBuffer(outlet, capacity);
+  }
+
+  /** One that never took anything, to stand where a buffer has been. */
+  static ended(
+    state: 'committed' | 'terminated',
+    outlet: Outlet,
+    capacity: number,
+  ): EmissionBuffer {
+    const buffer = new EmissionBuffer(outlet, capacity);
+    buffer.#state = state;
+    return buffer;
   }
 
   /** Where it stands; the diagram above shows what follows what. */
@@ -90,7 +105,7 @@ export class EmissionBuffer {
     if (this.#state === 'open' && this.#parent !== undefined) this.#join(this.#parent);
     return this.#parent?.isOpen === true
       ? this.#parent.savepoint()
-      : new EmissionBuffer(this.#outlet, this.#capacity);
+      : EmissionBuffer.begin(this.#outlet, this.#capacity);
   }
 
   /**

@@ -8,9 +8,9 @@ import { UnitOrigin, type UnitOfWork } from './unit-of-work.js';
  * The unit of work in which handlers of one emission are called, and its async context. The emission is the cause of all they
  * emit; each has a buffer of its own, made when it first needs one: most handlers emit nothing.
  *
- * Handlers that return at once can follow one another in one unit, as a context costs more than such a call. What one of
+ * Handlers that have always returned at once follow one another in one unit, as a context costs more than such a call. What one of
  * them left behind, a timer or a promise that nobody waits for, finds a buffer that has ended, as it would in a unit of its
- * own.
+ * own. A handler that has to be waited for is alone in its unit.
  */
 export class Handling implements UnitOfWork {
   readonly cause: Emission;
@@ -59,6 +59,12 @@ export class Handling implements UnitOfWork {
       cause,
       context,
     );
+  }
+
+  /** The handler failed or ignored the emission: what it emitted is discarded, and its buffer ends, as `ended` has if it needed none. */
+  discard(ended: EmissionBuffer): void {
+    if (this.#buffer === undefined) this.#buffer = ended;
+    else this.#buffer.terminate();
   }
 
   /** The handler succeeded: its buffer ends, as `ended` has if it needed none. Returns the one to commit. */

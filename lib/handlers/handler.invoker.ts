@@ -29,6 +29,10 @@ export interface InvocationScope {
 
 /** What becomes of a call that has returned. */
 export interface CallRules<C extends HandlerContext> {
+  /** Whether all calls of this handler have returned at once so far, so that a next one will hardly have to be waited for. */
+  isPrompt(context: C): boolean;
+  /** The first call returned at once, or a call has to be waited for. */
+  paced(context: C, waits: boolean): void;
   /** Whether what the handler emitted counts. */
   keeps(result: unknown, context: C): boolean;
   /** What it emitted is committed or discarded. */
@@ -70,7 +74,7 @@ export class HandlerInvoker {
     call: HandlerCall,
     outlet?: Outlet,
   ): void | Promise<void> {
-    const context = new CallContext(call, handler.name, this.#transact);
+    const context = new CallContext(call, handler, this.#transact);
     const method = handler.host.resolve(emission);
     if (!(method instanceof Promise))
       return this.#scope.call(emission, method, context, RULES, outlet);
@@ -84,16 +88,22 @@ class CallContext implements HandlerContext {
     return context.#call;
   }
 
+  static handlerOf(context: CallContext): Handler {
+    return context.#handler;
+  }
+
   readonly #call: HandlerCall;
+  readonly #handler: Handler;
   readonly #transact: Transact;
 
-  constructor(
-    call: HandlerCall,
-    readonly handlerId: string,
-    transact: Transact,
-  ) {
+  constructor(call: HandlerCall, handler: Handler, transact: Transact) {
     this.#call = call;
+    this.#handler = handler;
     this.#transact = transact;
+  }
+
+  get handlerId(): string {
+    return this.#handler.name;
   }
 
   get attempt(): number {
@@ -117,6 +127,14 @@ class CallContext implements HandlerContext {
 }
 
 const RULES: CallRules<CallContext> = {
+  isPrompt: (context) => CallContext.handlerOf(context).pace === 'prompt',
+
+  paced: (context, waits) => {
+    const handler = CallContext.handlerOf(context);
+    if (waits) handler.pace = 'waits';
+    else if (handler.pace === 'unknown') handler.pace = 'prompt';
+  },
+
   /** Unless it ignored the emission, or the call was given up. */
   keeps: (result, context) => result !== IGNORED && CallContext.callOf(context).aborted !== true,
 

@@ -56,6 +56,8 @@ export interface Invoker {
 export class Handler implements Destination {
   readonly kind = 'handler';
   readonly adapter: EmissionAdapter;
+  /** Whether its calls return at once, as far as is known; one that once had to be waited for does not count as prompt again. */
+  pace: 'unknown' | 'prompt' | 'waits' = 'unknown';
   readonly #invoker: Invoker;
   #pattern: Pattern;
 

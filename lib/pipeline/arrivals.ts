@@ -16,6 +16,10 @@ const AT_ONCE = 16;
 export class Arrivals {
   readonly #emissions = new Queue<Emission>();
   readonly #takers = new Queue<readonly Consumer[]>();
+  /** What is being given out at the moment, and to whom it has not been given yet. */
+  #current: Emission | undefined;
+  #to: readonly Consumer[] = [];
+  #next = 0;
 
   /** Whether there are any. */
   get waiting(): boolean {
@@ -34,7 +38,11 @@ export class Arrivals {
     for (let given = 1; this.waiting; given++) {
       const emission = this.#emissions.shift();
       let goesOn = false;
-      for (const taker of this.#takers.shift()) if (taker.receive(emission)) goesOn = true;
+      this.#current = emission;
+      this.#to = this.#takers.shift();
+      this.#next = 0;
+      while (this.#next < this.#to.length)
+        if (this.#to[this.#next++]!.receive(emission)) goesOn = true;
       if (goesOn && ++underWay === AT_ONCE) break;
       // After 1, 2, 4 … 64, 128, 192 …: the clock costs as much as a quick handler.
       const asks = given < 64 ? (given & (given - 1)) === 0 : (given & 63) === 0;
@@ -45,6 +53,8 @@ export class Arrivals {
 
   /** Puts all that has arrived into the consumers' queues: one of them is about to be changed. */
   queue(): void {
+    // A handler is being called: those behind it have not got the emission yet.
+    while (this.#next < this.#to.length) this.#to[this.#next++]!.queue(this.#current!);
     while (this.waiting) {
       const emission = this.#emissions.shift();
       for (const taker of this.#takers.shift()) taker.queue(emission);

@@ -119,13 +119,14 @@ export class Calls {
     if (alive.length < batch.length) this.#caller.progressed();
     const call = this.#attempt(alive, keys, attempt);
     this.#start(call);
-    let result: unknown;
+    let waits: PromiseLike<void> | undefined;
     try {
-      result = this.#call(alive, call);
+      const result = this.#call(alive, call);
+      if (isThenable(result)) waits = result;
     } catch (error) {
       return this.#settle(call, FAILED, error);
     }
-    if (isThenable(result)) this.#follow(result, call);
+    if (waits !== undefined) this.#follow(waits, call);
     else this.#settle(call);
   }
 

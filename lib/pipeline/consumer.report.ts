@@ -82,7 +82,7 @@ export class ConsumerReport {
     const message = describe(phase, failed, error, call);
     this.#signalFailed(message);
     const what = phase === 'interested' ? 'could not tell whether it wants' : 'failed on';
-    this.#logger.error(
+    this.#log(
       `The ${kind} ${name} ${what} ${count(failed.length)} ('${message.emission}'), attempt ${call.attempt}: ${messageOf(error)}`,
       stackOf(error),
     );
@@ -92,7 +92,16 @@ export class ConsumerReport {
   unmatchable(emission: string, error: unknown): void {
     const { kind, name } = this.#destination;
     this.#signalFailed({ phase: 'interested', emission, count: 1, ...ASKED, error });
-    this.#logger.error(`The ${kind} ${name} does not take '${emission}': ${messageOf(error)}`);
+    this.#log(`The ${kind} ${name} does not take '${emission}': ${messageOf(error)}`);
+  }
+
+  /** The application's logger may fail; what is logged was signalled, and the consumer goes on. */
+  #log(message: string, stack?: string): void {
+    try {
+      this.#logger.error(message, stack);
+    } catch {
+      // There is nowhere left to say so.
+    }
   }
 
   skipped(emission: Emission): void {

@@ -181,8 +181,10 @@ export class Consumer implements Runnable, Caller {
    * they fit.
    */
   push(emissions: readonly Emission[]): void {
-    if (this.#closed || this.#spent) return;
+    if (this.#closed) return;
     if (this.destination.once) {
+      for (const emission of emissions.slice(this.#spent ? 0 : 1)) this.skip(emission);
+      if (this.#spent) return;
       this.#spent = true;
       emissions = emissions.slice(0, 1);
       this.host.retire(this);
@@ -302,10 +304,11 @@ export class Consumer implements Runnable, Caller {
     const { maxWaitMs, batchSize } = this.destination.options;
     if (maxWaitMs === 0 || this.#overdue || this.host.hurried) return true;
     if (this.#backlog.queued >= batchSize) return true;
-    this.#waitTimer ??= setTimeout(() => {
+    const overdue = (): void => {
       this.#overdue = true;
       this.#wake();
-    }, maxWaitMs);
+    };
+    this.#waitTimer ??= this.host.outside(() => setTimeout(overdue, maxWaitMs));
     return false;
   }
 }

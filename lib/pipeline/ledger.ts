@@ -28,7 +28,7 @@ export interface ConsumerStatus {
   readonly startedAt?: number;
   /** When it got its final state, in epoch milliseconds. */
   readonly endedAt?: number;
-  /** What the last call failed with. */
+  /** The error of the last call that failed, also when a later one succeeded. */
   readonly error?: unknown;
 }
 
@@ -66,9 +66,8 @@ export class Ledger {
     this.#clock = clock;
   }
 
-  /** An emission is about to be handed over to consumers. */
+  /** An emission is about to be handed over to consumers; `trim` when it has been. */
   open(emission: Emission, consumers: readonly { readonly destination: Destination }[]): void {
-    this.#forget(this.#options.capacity - 1);
     const lines = new Map<Destination, Line>();
     for (const { destination } of consumers) {
       const { kind, name } = destination;
@@ -87,9 +86,21 @@ export class Ledger {
       throw error;
     };
     try {
-      return handOver()?.catch(refused);
+      const waiting = handOver();
+      if (waiting === undefined) return this.trim();
+      return waiting.then(() => this.trim(), refused);
     } catch (error) {
       return refused(error);
+    }
+  }
+
+  /** Forgets what is too old, and the oldest of what is more than `capacity`. */
+  trim(): void {
+    const { capacity, ttlMs } = this.#options;
+    const eldest = this.#clock.now() - ttlMs;
+    for (const [id, { handedOverAt }] of this.#entries) {
+      if (this.#entries.size <= capacity && handedOverAt >= eldest) return;
+      this.#entries.delete(id);
     }
   }
 
@@ -160,16 +171,7 @@ export class Ledger {
   }
 
   #entry(id: string): Entry | undefined {
-    this.#forget(this.#options.capacity);
+    this.trim();
     return this.#entries.get(id);
-  }
-
-  /** Forgets what is too old, and the oldest of what is more than `most`. */
-  #forget(most: number): void {
-    const eldest = this.#clock.now() - this.#options.ttlMs;
-    for (const [id, { handedOverAt }] of this.#entries) {
-      if (this.#entries.size <= most && handedOverAt >= eldest) return;
-      this.#entries.delete(id);
-    }
   }
 }

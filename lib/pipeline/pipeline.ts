@@ -200,6 +200,7 @@ export class Pipeline implements ConsumerHost {
     this.#state = 'running';
     const early = this.#early.take();
     for (const [consumer, wanted] of planOf(early, this.#takersOf(early))) consumer.push(wanted);
+    this.ledger?.trim();
   }
 
   /** Resolves when nothing is pending anywhere; @throws SettleTimeoutError naming who is still busy. */
@@ -344,7 +345,10 @@ export class Pipeline implements ConsumerHost {
 
   #push(emissions: readonly Emission[]): void | Promise<void> {
     const takers = this.#takersOf(emissions);
-    if (this.#handOver.waiting === 0 && haveRoom(takers)) return this.#accept(emissions, takers);
+    if (this.#handOver.waiting === 0 && haveRoom(takers)) {
+      this.#accept(emissions, takers);
+      return this.ledger?.trim();
+    }
     this.#arrivals.queue();
     const handOver = (): void | Promise<void> =>
       this.#handOver.push(planOf(emissions, takers), emissions);

@@ -2,6 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 // Not the global ones: a test that stops the clock does not mean to stop deliveries.
 import { nextTick } from 'node:process';
 import { setImmediate } from 'node:timers';
+import { Logger } from '@nestjs/common';
 
 /** How long a round may take before the event loop sees to others, in milliseconds. */
 const A_ROUND_MS = 1;
@@ -23,6 +24,7 @@ export interface Runnable {
 export class Turns {
   // Made while the application is built: the context of no request.
   readonly #outside = new AsyncResource('nestjs-emissions');
+  readonly #logger = new Logger('Emissions');
   readonly #opening: () => boolean;
   #waiting: Runnable[] = [];
   #sorted = true;
@@ -70,15 +72,27 @@ export class Turns {
   readonly #open = (): void => {
     const more = this.#opening();
     // What promises wait for nothing but each other settles in between.
-    if (more && this.isYoung) return queueMicrotask(this.#reopen);
+    if (more && this.isYoung) return void Promise.resolve().then(this.#reopen);
     this.#called = false;
     if (more) this.call();
     const round = this.#waiting;
     if (!this.#sorted) round.sort((a, b) => a.priority - b.priority);
     this.#waiting = [];
     this.#sorted = true;
-    for (const runnable of round) runnable.turn();
+    for (const runnable of round) this.#turn(runnable);
   };
+
+  /** What nobody foresaw in one's turn is not to cost the others theirs. */
+  #turn(runnable: Runnable): void {
+    try {
+      runnable.turn();
+    } catch (error) {
+      this.#logger.error(
+        'A consumer failed to work.',
+        error instanceof Error ? error.stack : error,
+      );
+    }
+  }
 
   /** Behind all microtasks there are, and those they lead to. */
   readonly #reopen = (): void => nextTick(this.#open);

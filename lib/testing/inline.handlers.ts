@@ -5,11 +5,12 @@ import { isInterested } from '../emission/interest.js';
 import { Handler } from '../handlers/handler.js';
 import type { HandlerRegistry } from '../handlers/handler.registry.js';
 import type { Pipeline } from '../pipeline/pipeline.js';
+import { signal } from '../telemetry/signal.js';
 
 /**
  * Runs handlers inside the commit instead of behind it, one after another: by priority, then in the order they were found or
  * subscribed. The first that throws fails the commit, with its error. What they emit is committed in turn, before they are done,
- * so that a cascade is over when the commit that began it is.
+ * so that a cascade is over when the commit that began it is. A handler is called once, whatever its `retry` says.
  */
 export class InlineHandlers implements CommitParticipant {
   constructor(
@@ -39,7 +40,23 @@ export class InlineHandlers implements CommitParticipant {
   async #run(destination: Destination, emission: Emission): Promise<void> {
     if (destination.once) this.#retire(destination);
     const { name, options, adapter } = destination;
-    await this.pipeline.call(name, options.timeoutMs, (call) => adapter.deliver([emission], call));
+    const started = performance.now();
+    try {
+      await this.pipeline.call(name, options.timeoutMs, (call) =>
+        adapter.deliver([emission], call),
+      );
+    } catch (error) {
+      signal('emissions:handler:failed', () => ({
+        handler: name,
+        phase: 'deliver',
+        emission: emission.name,
+        count: 1,
+        durationMs: performance.now() - started,
+        attempt: 1,
+        error,
+      }));
+      throw error;
+    }
   }
 
   /** Critical handlers have had their turn: they run inside the commit in every mode. */

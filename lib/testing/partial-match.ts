@@ -5,7 +5,8 @@ export type Partially<T> = T extends object ? { [K in keyof T]?: Partially<T[K]>
 
 /**
  * Tells whether a value holds all that is expected of it: objects may have more fields, arrays not more items; dates, maps
- * and sets compare by what they hold. Whatever has an `asymmetricMatch` (jest's and vitest's matchers) is asked.
+ * and sets compare by what they hold, errors by name, message and fields, whatever else has no fields as a whole. Whatever has an
+ * `asymmetricMatch` (jest's and vitest's matchers) is asked.
  */
 export function matchesPartially(actual: unknown, expected: unknown): boolean {
   if (expected === undefined) return true;
@@ -23,16 +24,30 @@ export function matchesPartially(actual: unknown, expected: unknown): boolean {
       expected.every((item, i) => matchesExactlyOrPartially(actual[i], item))
     );
   }
-  if (typeof expected === 'object' && expected !== null && !ArrayBuffer.isView(expected)) {
-    return (
-      typeof actual === 'object' &&
-      actual !== null &&
-      Object.entries(expected).every(([key, value]) =>
-        matchesExactlyOrPartially((actual as Record<string, unknown>)[key], value),
-      )
-    );
+  if (types.isNativeError(expected)) {
+    const isSame =
+      types.isNativeError(actual) &&
+      actual.name === expected.name &&
+      actual.message === expected.message;
+    return isSame && hasFieldsOf(actual, expected);
   }
+  if (isOfFields(expected)) return isOfFields(actual) && hasFieldsOf(actual, expected);
   return isDeepStrictEqual(actual, expected);
+}
+
+/** A plain object, or an instance whose substance is in its fields. */
+function isOfFields(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false;
+  if (Array.isArray(value) || ArrayBuffer.isView(value)) return false;
+  const prototype = Object.getPrototypeOf(value) as object | null;
+  const isPlain = prototype === Object.prototype || prototype === null;
+  return isPlain || Object.keys(value).length > 0;
+}
+
+function hasFieldsOf(actual: object, expected: object): boolean {
+  return Object.entries(expected).every(([key, value]) =>
+    matchesExactlyOrPartially((actual as Record<string, unknown>)[key], value),
+  );
 }
 
 /** Below the top, `undefined` is an expectation like any other. */

@@ -78,8 +78,11 @@ export class EmissionRecorder implements Disposable {
   }
 
   /** Whether an emission of that name that holds all that `partial` says was committed; consumes nothing. */
-  has<const P extends Named>(name: P, partial?: PartOf<P>): boolean {
-    return this.#candidates(name).some(({ emission }) => matchesPartially(emission, partial));
+  has<const P extends Named>(
+    name: P,
+    partial?: PartOf<P> | ((emission: EmissionOf<P>) => unknown),
+  ): boolean {
+    return this.#candidates(name).some(({ emission }) => fits(emission, partial));
   }
 
   /**
@@ -131,13 +134,15 @@ export class EmissionRecorder implements Disposable {
 
   /**
    * Sees to it that no emission of that name that holds all that `partial` says was committed, asserted or not; consumes nothing.
+   * With a function instead, that there is none for which it neither throws nor returns `false`.
    *
    * @throws ExpectationError showing the first one there is, and the line that emitted it
    */
-  expectNotEmitted<const P extends Named>(name: P, partial?: PartOf<P>): void {
-    const found = this.#candidates(name).find(({ emission }) =>
-      matchesPartially(emission, partial),
-    );
+  expectNotEmitted<const P extends Named>(
+    name: P,
+    partial?: PartOf<P> | ((emission: EmissionOf<P>) => unknown),
+  ): void {
+    const found = this.#candidates(name).find(({ emission }) => fits(emission, partial));
     if (found === undefined) return;
     const [line] = found.line?.lines ?? [];
     fail(
@@ -267,7 +272,7 @@ export class EmissionRecorder implements Disposable {
           i >= at &&
           !entry.isConsumed &&
           candidates.includes(entry) &&
-          matchesPartially(entry.emission, partial),
+          fits(entry.emission, partial),
       );
       if (index < 0) {
         const before = found.map(({ emission }) => `'${emission.name}'`).join(', ');
@@ -283,6 +288,16 @@ export class EmissionRecorder implements Disposable {
   #candidates(name: Named, captures: Captures = this.#captures): readonly Entry[] {
     const pattern = new Pattern(name as SinglePattern);
     return captures.visible.filter(({ emission }) => pattern.matches(emission.name));
+  }
+}
+
+/** Whether an emission holds what is said of it, or passes a check. */
+function fits(emission: Emission, said: unknown): boolean {
+  if (typeof said !== 'function') return matchesPartially(emission, said);
+  try {
+    return said(emission) !== false;
+  } catch {
+    return false;
   }
 }
 

@@ -10,7 +10,7 @@ const factory = new EmissionFactory(new TopicRouter(), { snapshot: 'none' });
 function bench(outlet?: Outlet) {
   const handedOver: string[] = [];
   const take: Outlet = (emissions) => void handedOver.push(...namesOf(emissions));
-  const buffer = new EmissionBuffer(outlet ?? take, 100);
+  const buffer = EmissionBuffer.begin(outlet ?? take, 100);
   return { buffer, handedOver };
 }
 

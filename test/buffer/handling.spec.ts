@@ -116,6 +116,64 @@ describe('Handlers of one emission', () => {
     },
   );
 
+  it.each([
+    ['and succeeds', false],
+    ['and fails', true],
+  ])(
+    'that returned at once have nothing to do with the next one that waits %s',
+    async (_, fails) => {
+      using log = listen('emissions:emission:dropped');
+      const later: Promise<void>[] = [];
+      let taken: unknown = 'not yet';
+      handle(
+        () => {
+          later.push(
+            nextRound().then(() => {
+              taken = running.emissions.emit('late');
+              running.emissions.terminate();
+            }),
+          );
+        },
+        async () => {
+          emit('of.the.second');
+          await rounds(3);
+          if (fails) throw new Error('no');
+        },
+      );
+      await emitAndSettle(running.emissions, 'a');
+      await Promise.all(later);
+      await running.emissions.settled();
+
+      expect(taken).toBeUndefined();
+      expect(recorder.names).toEqual(fails ? ['a'] : ['a', 'of.the.second']);
+      expect(log.all.map(({ message }) => message.reason)).toEqual(['buffer-closed']);
+    },
+  );
+
+  it('signal no buffer unless they need one', async () => {
+    using log = listen(
+      'emissions:buffer:started',
+      'emissions:buffer:committed',
+      'emissions:buffer:terminated',
+    );
+    handle(
+      () => {},
+      () => {
+        throw new Error('no');
+      },
+      () => IGNORED,
+      () => emit('b'),
+    );
+    await emitAndSettle(running.emissions, 'a');
+
+    expect(log.all.map(({ channel, message }) => [channel, message.count])).toEqual([
+      ['emissions:buffer:started', 1],
+      ['emissions:buffer:committed', 1],
+      ['emissions:buffer:started', 1],
+      ['emissions:buffer:committed', 1],
+    ]);
+  });
+
   it('that wait keep their buffer to themselves while others begin and end', async () => {
     const held = Promise.withResolvers<void>();
     handle(

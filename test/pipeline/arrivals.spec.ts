@@ -196,6 +196,24 @@ describe('What arrives for handlers', () => {
     expect(waited).toBeLessThan(20);
   });
 
+  it.each<[string, (bench: Bench) => unknown]>([
+    ['removes another one', (bench) => bench.pipeline.remove('handler', 'other')],
+    ['commits what has to go the long way', (bench) => bench.commit(1, undefined, 99)],
+  ])('keeps its order when a handler before it %s', async (_, act) => {
+    using bench = new Bench();
+    const seen: unknown[] = [];
+    serve(bench, 'other', () => {});
+    serve(bench, 'small', () => new Promise(() => {}), { capacity: 1, overflow: 'drop-newest' });
+    serve(bench, 'first', ({ payload }) => void (payload === 1 && act(bench)));
+    serve(bench, 'second', ({ payload }) => void seen.push(payload), { concurrency: 1 });
+    await bench.commit(1, { key: 'k' }, 0);
+    await rounds();
+    await bench.commit(3, { key: 'k' });
+    await rounds();
+
+    expect(seen.filter((payload) => payload !== 99)).toEqual([0, 1, 2, 3]);
+  });
+
   it('reaches batches and single handlers of one commit alike, in order', async () => {
     using bench = new Bench();
     const single: Emission[] = [];

@@ -1,5 +1,6 @@
 import { afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { HeldAdapter, RecordingAdapter } from '../support/adapters.js';
+import { Logger } from '@nestjs/common';
+import { HeldAdapter, RecordingAdapter, ScriptedAdapter } from '../support/adapters.js';
 import { silence } from '../support/logs.js';
 import { Bench, range } from '../support/pipeline.js';
 import { listen } from '../support/signals.js';
@@ -248,6 +249,44 @@ describe('Calls of deliver', () => {
     expect(log.of('emissions:adapter:failed').map(({ error }) => (error as Error).message)).toEqual(
       ['a', 'b'],
     );
+  });
+
+  it('may return what throws when it is asked whether it has a then: that fails, and nobody else notices', async () => {
+    using bench = new Bench();
+    using log = listen('emissions:adapter:failed');
+    const broken = {
+      // oxlint-disable-next-line unicorn/no-thenable -- that is the point
+      get then(): never {
+        throw new Error('broken');
+      },
+    };
+    bench.serve({ deliver: () => broken as never }, { name: 'broken' });
+    const healthy = bench.serve(new RecordingAdapter());
+    await bench.commit(2);
+    await bench.settled();
+    await bench.commit(1, undefined, 3);
+    await bench.settled();
+
+    expect(healthy.payloads).toEqual([1, 2, 3]);
+    expect(log.all.map(({ message }) => [message.adapter, message.count])).toEqual([
+      ['broken', 2],
+      ['broken', 1],
+    ]);
+  });
+
+  it('may fail while the logger fails too: the consumer goes on', async () => {
+    using bench = new Bench();
+    const logger = jest.spyOn(Logger.prototype, 'error').mockImplementation(() => {
+      throw new Error('disk full');
+    });
+    const adapter = bench.serve(new ScriptedAdapter(() => Promise.reject(new Error('no'))));
+    await bench.commit();
+    await bench.settled();
+    logger.mockRestore();
+    await bench.commit(1, undefined, 2);
+    await bench.settled();
+
+    expect(adapter.payloads).toEqual([1, 2]);
   });
 });
 

@@ -212,6 +212,48 @@ describe('The status of an emission', () => {
     ]);
   });
 
+  it('is skipped by such a handler for what had waited for somebody else when it had its one', async () => {
+    const held = new HeldAdapter();
+    await using app = await start({
+      imports: [
+        EmissionsModule.forRoot({
+          ledger: {},
+          adapters: [{ name: 'held', useValue: held, consumer: { capacity: 1 } }],
+        }),
+      ],
+    });
+    await emit(app, 'other');
+    app.emissions.subscribe('a', () => {}, { id: 'once', once: true });
+    const commits = [emit(app), emit(app)];
+    for (let i = 0; i < 3; i++) {
+      await rounds();
+      held.release();
+    }
+    const [first, second] = await Promise.all(commits);
+    await app.emissions.settled();
+
+    expect([states(app, first!).once, states(app, second!).once]).toEqual(['completed', 'skipped']);
+  });
+
+  it('keeps the error of an earlier attempt when a later one succeeded', async () => {
+    await using app = await keeping();
+    app.emissions.subscribe(
+      'a',
+      (_payload, _emission, { attempt }) => {
+        if (attempt === 1) throw new Error('once');
+      },
+      { id: 'second try', retry: { attempts: 2, backoffMs: 0 } },
+    );
+    const emission = await emit(app);
+    await app.emissions.settled();
+
+    expect(only(app, emission)).toMatchObject({
+      state: 'completed',
+      attempts: 2,
+      error: new Error('once'),
+    });
+  });
+
   it('is known also for what is committed while the application starts', async () => {
     @Injectable()
     class Early implements OnModuleInit {
@@ -309,6 +351,28 @@ describe('The ledger', () => {
 
     expect(all.map(({ id }) => app.emissions.find(id))).toEqual([undefined, all[1], all[2]]);
     expect(all.map(({ id }) => app.emissions.find(id))).toEqual([undefined, all[1], all[2]]);
+  });
+
+  it('forgets nothing for a commit that is refused', async () => {
+    await using app = await start({
+      imports: [
+        EmissionsModule.forRoot({
+          ledger: { capacity: 1 },
+          adapters: [
+            {
+              name: 'stuck',
+              useValue: { deliver: () => new Promise(() => {}) },
+              consumer: { capacity: 1, overflow: 'reject' },
+            },
+          ],
+          pipeline: { drainTimeoutMs: 0 },
+        }),
+      ],
+    });
+    const kept = await emit(app);
+    await expect(emit(app)).rejects.toThrow('is full');
+
+    expect(app.emissions.find(kept.id)).toBe(kept);
   });
 
   it('is off unless it is asked for: status and find say how to turn it on', async () => {

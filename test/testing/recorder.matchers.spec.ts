@@ -27,6 +27,17 @@ describe('toHaveEmitted', () => {
     expect(message).toMatch(/\n\+ +id: 1\n- +id: 2\n/);
   });
 
+  it('with not and a check, fails when an emission passes it', async () => {
+    await using app = await recorded('default');
+    await app.emit(['a', { id: 1 }]);
+    expect(app.recorder).not.toHaveEmitted('a', ({ payload }) => payload.id === 2);
+    expect(messageOf(() => expect(app.recorder).not.toHaveEmitted('a', () => true))).toMatch(
+      /not to be emitted, but it was/,
+    );
+    expect(app.recorder.has('a', ({ payload }) => payload.id === 1)).toBe(true);
+    expect(app.recorder.has('a', () => false)).toBe(false);
+  });
+
   it('with not, passes for what was not emitted, and consumes nothing', async () => {
     await using app = await recorded('strict');
     await app.emit(['a', { id: 1 }]);

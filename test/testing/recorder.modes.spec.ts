@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { ConfigurationError, Emissions, IGNORED, OnEmission } from 'nestjs-emissions';
 import { ExpectationError, type RecorderMode } from 'nestjs-emissions/testing';
 import { messageOf, recorded } from '../support/recorded.js';
+import { listen } from '../support/signals.js';
 
 const log: string[] = [];
 
@@ -184,6 +185,19 @@ describe('a change of mode', () => {
 });
 
 describe('in inline mode', () => {
+  it('a handler that throws is signalled, once, whatever its retries', async () => {
+    using signals = listen('emissions:handler:failed');
+    await using app = await recorded('inline');
+    const fails = (): never => {
+      throw new Error('no');
+    };
+    app.emissions.subscribe('a', fails, { id: 'failing', retry: { attempts: 3, backoffMs: 0 } });
+    await expect(app.emit('a')).rejects.toThrow('no');
+    expect(signals.all.map(({ message }) => [message.handler, message.emission])).toEqual([
+      ['failing', 'a'],
+    ]);
+  });
+
   it('handlers run at once, by priority and in order, cascades included, and nothing is captured', async () => {
     await using app = await recorded('inline', { providers: [Warehouse] });
     log.length = 0;

@@ -53,6 +53,24 @@ describe('a test that has stopped the clock', () => {
     jest.useRealTimers();
   });
 
+  it('lets deliveries go on, however many there are and whatever of the clock is faked', async () => {
+    await using app = await boot();
+    const calls: unknown[] = [];
+    app.emissions.subscribe('many', async (payload) => {
+      await Promise.resolve();
+      calls.push(payload);
+    });
+    stopTheClock();
+    const before = Date.now();
+    await app.emissions.run(() => {
+      for (let i = 0; i < 40; i++) app.emissions.emit('many', i);
+    });
+    await settledInNoTime(app.emissions);
+
+    expect(calls).toHaveLength(40);
+    expect(Date.now()).toBe(before);
+  });
+
   it('lets retries pass at once, with the cascades behind them', async () => {
     await using app = await boot();
     stopTheClock();
