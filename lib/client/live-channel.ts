@@ -32,6 +32,7 @@ export class LiveChannel<C extends string = string> {
   #early: LiveEmission[] = [];
   readonly #handlers = new Set<(emission: Carried<C>) => void>();
   readonly #gaps = new Set<() => void>();
+  readonly #states = new Set<(state: ChannelState) => void>();
   readonly #refusals = new Set<(refusal: ChannelRefusal) => void>();
   readonly #ready: { promise: Promise<void>; resolve: () => void };
   readonly #port: ChannelPort;
@@ -79,22 +80,28 @@ export class LiveChannel<C extends string = string> {
     return () => this.#refusals.delete(listener);
   }
 
+  /** Calls the listener whenever `state` has changed: to show whether a page is live. */
+  onState(listener: (state: ChannelState) => void): () => void {
+    this.#states.add(listener);
+    return () => this.#states.delete(listener);
+  }
+
   /** Follows it no longer. Asking the client for the channel again begins anew. */
   leave(): void {
     if (this.#state === 'left') return;
-    this.#state = 'left';
+    this.#become('left');
     this.#port.leave(this.name);
   }
 
   /** @internal The connection is new, or gone: what came of a request that was not answered comes again. */
   reset(): void {
     this.#early = [];
-    if (this.#state === 'following') this.#state = 'pending';
+    if (this.#state === 'following') this.#become('pending');
   }
 
   /** @internal It is asked for again. */
   ask(): void {
-    if (this.#state === 'refused') this.#state = 'pending';
+    if (this.#state === 'refused') this.#become('pending');
   }
 
   /** @internal */
@@ -112,12 +119,13 @@ export class LiveChannel<C extends string = string> {
     for (const emission of early) this.#give(emission);
     this.moved(answer.offset);
     this.#ready.resolve();
+    this.#tell(this.#states, 'following');
   }
 
   /** @internal */
   refuse(refusal: ChannelRefusal): void {
     if (this.#state === 'left') return;
-    this.#state = 'refused';
+    this.#become('refused');
     this.#tell(this.#refusals, refusal);
   }
 
@@ -137,6 +145,11 @@ export class LiveChannel<C extends string = string> {
   /** @internal Whatever came, on this channel or another: nothing of this one was before it that has not come. */
   moved(offset: string): void {
     if (this.#state === 'following' && isBehind(offset, this.#offset)) this.#offset = offset;
+  }
+
+  #become(state: ChannelState): void {
+    this.#state = state;
+    this.#tell(this.#states, state);
   }
 
   #give(emission: LiveEmission): void {

@@ -53,6 +53,33 @@ describeInBrowser('the page of orders, live', () => {
     shop.locator(`[data-order=${id}][data-status=${status}]`);
   const events = (shop: Locator) => shop.locator('.feed code').allTextContents();
 
+  it('misses nothing while its connection is dropped', async () => {
+    await using desk = await serveOrdersLive();
+    await using window = await open(desk);
+    const { harbour } = window;
+    await press(harbour, 'Place order');
+    await order(harbour, 'HC-1001', 'confirmed').waitFor();
+    const before = (await events(harbour)).length;
+    await press(harbour, 'Drop the connection');
+    await harbour.getByText('Connection dropped').waitFor();
+    const grinder = { article: 'Hand grinder', quantity: 1, customer: 'Ada' };
+    for (let n = 0; n < 5; n++) await desk.call('demo-harbour', 'POST', '/orders', grinder);
+    await desk.emissions.settled();
+    expect(await harbour.locator('.order').count()).toBe(1);
+
+    const reads: string[] = [];
+    window.page.on('request', (request) => reads.push(request.method() + request.url()));
+    await press(harbour, 'Connect again');
+    await order(harbour, 'HC-1006', 'confirmed').waitFor();
+    await harbour.getByText('Live', { exact: true }).waitFor();
+    expect(await harbour.locator('[data-status=confirmed]').count()).toBe(6);
+    const names = await events(harbour);
+    expect(names.length - before).toBe(20);
+    expect(names.filter((name) => name === 'order.created')).toHaveLength(6);
+    expect(reads.filter((read) => read.endsWith('/orders'))).toEqual([]);
+    expect(window.complaints).toEqual([]);
+  });
+
   it("shows a tenant's order in its own column within a second, and in no other", async () => {
     await using desk = await serveOrdersLive();
     await using window = await open(desk);

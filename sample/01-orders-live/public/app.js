@@ -1,4 +1,5 @@
 /* global io -- served by the application itself, under /socket.io/socket.io.js */
+import { connect as live } from './client/index.js';
 
 /** The tokens of the two shops; public, as the sample's tenant table says. */
 const TOKENS = ['demo-harbour', 'demo-pine'];
@@ -44,7 +45,7 @@ const shops = TOKENS.map((token) => new Shop(token));
 function Shop(token) {
   const panel = document.getElementById('shop').content.firstElementChild.cloneNode(true);
   const find = (selector) => panel.querySelector(selector);
-  const shop = { token, panel, find, orders: new Map(), up: false, offset: undefined };
+  const shop = { token, panel, find, orders: new Map(), up: false };
   document.getElementById('shops').append(panel);
   panel.dataset.state = 'connecting';
   find('form').addEventListener('submit', (event) => {
@@ -74,27 +75,29 @@ async function introduce({ token, panel, find }) {
   find('[name=customer]').value = CUSTOMERS[TOKENS.indexOf(token)];
 }
 
+/**
+ * Follows everything of the tenant. After a reconnect the client of nestjs-emissions asks for what was missed; only where the
+ * server does not have that any more, the orders are read anew.
+ */
 function connect(shop) {
   const socket = io({ auth: { token: shop.token }, forceNew: true });
-  socket.on('connect', () => void follow(shop, socket));
+  const channel = live(socket).channel('*');
+  channel.on((emission) => receive(shop, emission));
+  channel.onGap(() => void readOrders(shop));
+  channel.onRefused(({ message }) => mark(shop, false, `Not connected: ${message}`));
+  channel.onState((state) => state === 'following' && mark(shop, true, 'Live'));
+  void channel.ready.then(() => readOrders(shop));
   socket.on('connect_error', () => mark(shop, false, 'Not connected'));
-  socket.on('disconnect', () => mark(shop, false, 'Connection lost, trying again'));
-  socket.on('emissions', (emissions) => {
-    for (const emission of emissions) receive(shop, emission);
+  socket.on('disconnect', (reason) => {
+    const dropped = reason === 'io client disconnect';
+    mark(shop, false, dropped ? 'Connection dropped' : 'Connection lost, trying again');
   });
-}
-
-/** Follows everything of the tenant; says where it was, so that the server can tell whether it missed something. */
-async function follow(shop, socket) {
-  const answer = await socket
-    .timeout(5_000)
-    .emitWithAck('subscribe', { channel: '*', after: shop.offset })
-    .catch((error) => ({ ok: false, error }));
-  if (!answer.ok) return mark(shop, false, `Not connected: ${answer.error.message}`);
-  const first = shop.offset === undefined;
-  shop.offset ??= answer.offset ?? undefined;
-  if (first || !answer.recovered) await readOrders(shop);
-  mark(shop, true, 'Live');
+  const button = shop.find('.drop');
+  button.addEventListener('click', () => {
+    if (socket.connected) socket.disconnect();
+    else socket.connect();
+    button.textContent = socket.active ? 'Drop the connection' : 'Connect again';
+  });
 }
 
 /** Subscribed first and read after that: no order falls between the two. */
@@ -113,8 +116,7 @@ async function readOrders(shop) {
   }
 }
 
-function receive(shop, { name, payload, occurredAt, offset }) {
-  shop.offset = offset;
+function receive(shop, { name, payload, occurredAt }) {
   const { status, about } = EVENTS[name] ?? {};
   if (name === 'order.created') showOrder(shop, payload);
   if (status) advance(shop, payload.id ?? payload.orderId, status);
