@@ -1,10 +1,8 @@
 import type { Emission } from '../emission/emission.js';
-import { ConfigurationError } from '../emission/emission.errors.js';
-import { callback, oneOf, text, type OptionRule } from '../emission/option-set.js';
-import { quote } from '../emission/quote.js';
-import { signal } from '../telemetry/signal.js';
+import { callback, oneOf, type OptionRule } from '../emission/option-set.js';
 import { RecordError } from './broker.errors.js';
 import { writeEmission, type HeaderStyle, type RecordFormat } from './record-format.js';
+import { Router, routeRules, type RouteOptions } from './router.js';
 import { Undelivered } from './undelivered.js';
 
 /** An emission as a broker carries it. */
@@ -22,32 +20,14 @@ export interface BrokerRecord {
   readonly body: string | Uint8Array;
 }
 
-/**
- * Where emissions go: a name for all of them, or a function that tells for each; `undefined` says that there is no place for
- * it. It is asked inside the commit and once more for each delivery; keep it quick and pure. {@link byTopic} makes one.
- */
-export type Route = string | ((emission: Emission) => string | undefined);
-
 /** What adapters to brokers have in common: where an emission goes, and in which form. */
-export interface RecordOptions {
-  /** Where emissions go, as the broker calls it: fixed, `byTopic('shop.')`, or a function. Required. */
-  destination: Route;
-  /**
-   * Where an emission goes that `destination` has no place for. Without it, it is not delivered, and signalled as
-   * `emissions:emission:dropped` with the reason `unmapped`.
-   */
-  fallback?: string;
+export interface RecordOptions extends RouteOptions {
   /**
    * How an emission is written: as a CloudEvent in `'binary'` or `'structured'` mode, or by a function that gives
    * `{ body, contentType?, headers? }`.
    * @default 'binary'
    */
   format: RecordFormat;
-}
-
-/** Sends each emission to where its topic goes: `byTopic('shop.')` sends `orders` to `shop.orders`, and what has no topic nowhere. */
-export function byTopic(prefix = ''): (emission: Emission) => string | undefined {
-  return ({ topic }) => (topic === undefined ? undefined : prefix + topic);
 }
 
 const modes = oneOf(['binary', 'structured'], 'binary');
@@ -57,11 +37,7 @@ const functions = callback();
 export const recordRules: {
   readonly [K in keyof Required<RecordOptions>]: OptionRule<NonNullable<RecordOptions[K]>>;
 } = {
-  destination: {
-    takes: 'a name, byTopic(…), or a function of the emission',
-    check: (given) => typeof given === 'function' || (typeof given === 'string' && given !== ''),
-  },
-  fallback: text(),
+  ...routeRules,
   format: {
     takes: "'binary', 'structured' or a function",
     default: 'binary',
@@ -78,31 +54,20 @@ export interface RecordBatch {
 
 /** Makes the records of one adapter. */
 export class RecordWriter {
-  readonly #format: RecordFormat;
-  readonly #fallback: string | undefined;
-  readonly #destination: Route;
+  readonly #router: Router;
 
   /** @throws ConfigurationError when there is no destination */
   constructor(
-    private readonly adapter: string,
-    { destination, fallback, format }: RecordOptions,
+    adapter: string,
+    private readonly options: RecordOptions,
     private readonly style: HeaderStyle,
   ) {
-    if (destination === undefined) {
-      throw new ConfigurationError(
-        `${adapter}: destination is required. Write destination: 'orders', byTopic('shop.'), or (emission) => ….`,
-      );
-    }
-    this.#destination = destination;
-    this.#fallback = fallback;
-    this.#format = format;
+    this.#router = new Router(adapter, options);
   }
 
   /** Whether there is a place for it; where there is none, that is signalled. */
   hasPlaceFor(emission: Emission): boolean {
-    if (this.#placeOf(emission) !== undefined) return true;
-    this.#drop(emission);
-    return false;
+    return this.#router.placeFor(emission) !== undefined;
   }
 
   /** What cannot be written fails alone; what has lost its place meanwhile is left out. */
@@ -111,34 +76,14 @@ export class RecordWriter {
     const undelivered = new Undelivered();
     for (const emission of batch) {
       try {
-        const destination = this.#placeOf(emission);
-        if (destination === undefined) this.#drop(emission);
-        else {
-          const { headers, body } = writeEmission(emission, this.#format, this.style);
-          records.push({ emission, destination, key: emission.key, headers, body });
-        }
+        const destination = this.#router.placeFor(emission);
+        if (destination === undefined) continue;
+        const { headers, body } = writeEmission(emission, this.options.format, this.style);
+        records.push({ emission, destination, key: emission.key, headers, body });
       } catch (error) {
         undelivered.add(emission, new RecordError(emission, error));
       }
     }
     return { records, undelivered };
-  }
-
-  #placeOf(emission: Emission): string | undefined {
-    const route = this.#destination;
-    const place = typeof route === 'string' ? route : (route(emission) ?? this.#fallback);
-    if (place === undefined || (typeof place === 'string' && place !== '')) return place;
-    throw new ConfigurationError(
-      `${this.adapter}: destination has to give a non-empty string or undefined for '${emission.name}', but gave ${quote(place)}.`,
-    );
-  }
-
-  #drop({ name }: Emission): void {
-    signal('emissions:emission:dropped', () => ({
-      reason: 'unmapped',
-      emission: name,
-      count: 1,
-      consumer: this.adapter,
-    }));
   }
 }

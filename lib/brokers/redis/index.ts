@@ -1,8 +1,9 @@
 export { BrokerConnectionError, BrokerRefusedError, RecordError } from '../broker.errors.js';
-export { byTopic } from '../broker-record.js';
-export type { RecordOptions, Route } from '../broker-record.js';
+export type { RecordOptions } from '../broker-record.js';
 export { cloudEventOf } from '../record-format.js';
 export type { ReceivedRecord, RecordContent, RecordFormat } from '../record-format.js';
+export { byTopic } from '../router.js';
+export type { Route, RouteOptions } from '../router.js';
 export { RedisChannelHistory } from './redis-channel-history.js';
 export type {
   IoRedisClient,
