@@ -93,6 +93,11 @@ export class Backlog {
     return oldest;
   }
 
+  /** Takes out all that `gone` says. */
+  remove(gone: (emission: Emission) => boolean): readonly Emission[] {
+    return [...(this.#lanes?.remove(gone) ?? []), ...this.#queue.remove(gone)];
+  }
+
   clear(): void {
     this.#queue.clear();
     this.#lanes?.clear();

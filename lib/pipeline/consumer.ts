@@ -1,11 +1,12 @@
 import type { Clock } from '../emission/clock.js';
 import type { ConsumerOptions } from '../emission/consumer.options.js';
 import type { Destination } from '../emission/destination.js';
-import type { Emission } from '../emission/emission.js';
+import { isExpired, type Emission } from '../emission/emission.js';
 import { isInterested } from '../emission/interest.js';
 import { Backlog, NO_KEYS } from './backlog.js';
 import { Calls, type Caller } from './calls.js';
 import { ASKED, ConsumerReport } from './consumer.report.js';
+import { Expiry, expiryOf } from './expiry.js';
 import type { Ledger } from './ledger.js';
 import type { Runnable } from './turns.js';
 
@@ -59,6 +60,7 @@ export class Consumer implements Runnable, Caller {
   #atWork = false;
   #overdue = false;
   #waitTimer: NodeJS.Timeout | undefined;
+  readonly #expiry: Expiry;
   #closed = false;
   #spent = false;
   #idle: (() => void) | undefined;
@@ -72,6 +74,7 @@ export class Consumer implements Runnable, Caller {
     this.#backlog = new Backlog(concurrency);
     this.#report = new ConsumerReport(destination, host.ledger);
     this.#calls = new Calls(destination, this, this.#report);
+    this.#expiry = new Expiry(host, () => this.#expire());
     this.#singly = destination.handle !== undefined && batchSize === 1 && maxWaitMs === 0;
   }
 
@@ -173,6 +176,7 @@ export class Consumer implements Runnable, Caller {
     if (!this.#singly || this.#closed) return;
     this.#reserved--;
     this.#backlog.push(emission);
+    if (emission.ttlMs !== undefined) this.#expiry.expect(expiryOf(emission));
     this.#wake();
   }
 
@@ -194,6 +198,8 @@ export class Consumer implements Runnable, Caller {
     this.#offered += emissions.length;
     if (emissions.length > room) this.#pushAndShed(emissions, room);
     else for (const emission of emissions) this.#backlog.push(emission);
+    for (const emission of emissions)
+      if (emission.ttlMs !== undefined) this.#expiry.expect(expiryOf(emission));
     this.#wake();
   }
 
@@ -235,6 +241,7 @@ export class Consumer implements Runnable, Caller {
     this.#reserved = 0;
     this.#backlog.clear();
     clearTimeout(this.#waitTimer);
+    this.#expiry.stop();
     if (abort) {
       left += this.#calls.emissions;
       this.#calls.abort();
@@ -280,6 +287,23 @@ export class Consumer implements Runnable, Caller {
     }
     this.#atWork = false;
     this.#wake();
+  }
+
+  /** What waited too long makes room, also while the consumer is stuck. Returns when the next one does. */
+  #expire(): number {
+    const now = this.clock.now();
+    let next = Infinity;
+    const expired = this.#backlog.remove((emission) => {
+      const gone = isExpired(emission, now);
+      if (!gone) next = Math.min(next, expiryOf(emission));
+      return gone;
+    });
+    for (const emission of expired) this.#report.expired(emission);
+    if (expired.length > 0) {
+      if (this.pending === 0) this.#idle?.();
+      this.host.progressed(this);
+    }
+    return next;
   }
 
   #isFreeFor(emission: Emission): boolean {

@@ -68,6 +68,13 @@ export class Lanes {
     return this.#oldest().shift();
   }
 
+  /** Takes out all parked emissions that `gone` says. */
+  remove(gone: (emission: Emission) => boolean): Emission[] {
+    const removed = [...this.#parked.values()].flatMap((lane) => lane.remove(gone));
+    this.#count -= removed.length;
+    return removed;
+  }
+
   clear(): void {
     this.#parked.clear();
     this.#ready.clear();

@@ -24,6 +24,17 @@ export class Queue<T> {
     return item;
   }
 
+  /** Takes out all that `gone` says, and gives them back in order. */
+  remove(gone: (item: T) => boolean): T[] {
+    const removed: T[] = [];
+    for (let left = this.#length; left > 0; left--) {
+      const item = this.shift();
+      if (gone(item)) removed.push(item);
+      else this.push(item);
+    }
+    return removed;
+  }
+
   peek(): T | undefined {
     return this.#length === 0 ? undefined : this.#ring[this.#head];
   }

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { HeldAdapter, RecordingAdapter, ScriptedAdapter, failing } from '../support/adapters.js';
 import { silence } from '../support/logs.js';
 import { Bench, payloads } from '../support/pipeline.js';
@@ -26,6 +26,63 @@ describe('An emission that outlives its ttlMs', () => {
     expect(log.all.map(({ message }) => message)).toEqual([
       { emission: 'thing.happened', count: 1, consumer: 'slow' },
     ]);
+  });
+
+  it('is given up and signalled also while its consumer is stuck, and makes room for those who wait', async () => {
+    using bench = new Bench();
+    using log = listen('emissions:emission:expired');
+    const stuck = bench.serve(new HeldAdapter(), { name: 'stuck', batchSize: 1, capacity: 3 });
+    await bench.commit(1);
+    await bench.commit(1, { ttlMs: 500 }, 2);
+    await bench.commit(1, { ttlMs: 100 }, 3);
+    let gone = false;
+    const waiting = bench.commit(1, undefined, 4).then(() => (gone = true));
+    await pass(99);
+    expect([gone, log.all.length, bench.pending('stuck')]).toEqual([false, 0, 3]);
+    await pass(20);
+    await waiting;
+    expect([log.all.length, bench.pending('stuck')]).toEqual([1, 3]);
+    await pass(400);
+
+    expect(log.all.map(({ message }) => message)).toEqual([
+      { emission: 'thing.happened', count: 1, consumer: 'stuck' },
+      { emission: 'thing.happened', count: 1, consumer: 'stuck' },
+    ]);
+    expect(bench.pending('stuck')).toBe(2);
+    stuck.release();
+    await pass(0);
+    stuck.release();
+    await pass(0);
+    expect(stuck.payloads).toEqual([1, 4]);
+  });
+
+  it('is given up also where it waits for its key', async () => {
+    using bench = new Bench();
+    using log = listen('emissions:emission:expired');
+    const stuck = bench.serve(new HeldAdapter(), { name: 'stuck', batchSize: 1, concurrency: 2 });
+    await bench.commit(1, { key: 'k' });
+    await bench.commit(1, { key: 'k', ttlMs: 100 }, 2);
+    await bench.commit(1, { key: 'k' }, 3);
+    await pass(101);
+    expect([log.all.length, bench.pending('stuck')]).toEqual([1, 2]);
+    stuck.release();
+    await pass(0);
+    stuck.release();
+    await pass(0);
+
+    expect(stuck.payloads).toEqual([1, 3]);
+    expect(bench.pending('stuck')).toBe(0);
+  });
+
+  it('leaves no timer behind when its consumer is closed', async () => {
+    const bench = new Bench();
+    bench.serve(new HeldAdapter(), { batchSize: 1 });
+    await bench.commit(1);
+    await bench.commit(1, { ttlMs: 60_000 }, 2);
+    expect(jest.getTimerCount()).toBe(1);
+    bench.pipeline.close();
+
+    expect(jest.getTimerCount()).toBe(0);
   });
 
   it('is delivered as long as it is worth it', async () => {
