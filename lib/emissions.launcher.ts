@@ -1,4 +1,5 @@
 import {
+  Inject,
   Injectable,
   type BeforeApplicationShutdown,
   type OnApplicationBootstrap,
@@ -6,13 +7,20 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
+import { adapterDestination } from './adapter.destination.js';
 import { AdapterExplorer } from './adapter.explorer.js';
-import { DURABLE_ENGINE, type DurableEngine } from './emission/durable-engine.js';
+import type { EmissionAdapter } from './emission/adapter.js';
+import type { ConsumerSettings } from './emission/consumer.options.js';
+import {
+  DURABLE_ENGINE,
+  type DurableDestination,
+  type DurableEngine,
+} from './emission/durable-engine.js';
 import type { EmissionClass } from './emission/emission-type.decorator.js';
 import { ConfigurationError } from './emission/emission.errors.js';
+import { EMISSIONS_OPTIONS, type ResolvedEmissionsOptions } from './emissions.options.js';
 import { Emissions } from './emissions.service.js';
 import { EmissionStreams } from './emission.streams.js';
-import type { Handler } from './handlers/handler.js';
 import { HandlerExplorer } from './handlers/handler.explorer.js';
 import { Pipeline } from './pipeline/pipeline.js';
 import { Subscriptions } from './subscriptions.js';
@@ -39,22 +47,25 @@ export class EmissionsLauncher
     private readonly pipeline: Pipeline,
     private readonly discovery: DiscoveryService,
     private readonly transactions: Transactions,
+    @Inject(EMISSIONS_OPTIONS) private readonly options: ResolvedEmissionsOptions,
   ) {}
 
   async onModuleInit(): Promise<void> {
     this.#refuseTwins();
+    const durable: DurableDestination[] = [];
     for (const { name, adapter, consumer } of this.adapters.explore()) {
-      this.emissions.addAdapter(name, adapter, consumer);
+      if (consumer?.durable !== true) this.emissions.addAdapter(name, adapter, consumer);
+      else durable.push(durableAdapter(name, adapter, consumer, this.options));
     }
     const found = this.handlers.explore();
     const handlers = found.map(({ id, pattern, options, host }) =>
       this.subscriptions.add(id, pattern, options, host),
     );
     const types = found.flatMap(({ pattern }) => [pattern].flat()).filter(isClass);
-    await this.#openEngine(
-      handlers.filter(({ options }) => options.durable),
-      types,
-    );
+    for (const handler of handlers)
+      if (handler.options.durable)
+        durable.push({ destination: handler, settings: handler.options });
+    await this.#openEngine(durable, types);
   }
 
   onApplicationBootstrap(): void {
@@ -77,17 +88,17 @@ export class EmissionsLauncher
   }
 
   /** Has an engine store what durable handlers take, from now on; what has been emitted before is stored at once. */
-  async #openEngine(handlers: readonly Handler[], types: readonly EmissionClass[]): Promise<void> {
+  async #openEngine(
+    destinations: readonly DurableDestination[],
+    types: readonly EmissionClass[],
+  ): Promise<void> {
     const engine = this.discovery.getProviders().find(({ token }) => token === DURABLE_ENGINE)
       ?.instance as DurableEngine | undefined;
-    if (engine === undefined) return refuseWithoutEngine(handlers);
+    if (engine === undefined) return refuseWithoutEngine(destinations);
     this.#engine = engine;
     this.pipeline.join(engine.participant, (name) => engine.takes(name));
     await engine.open({
-      destinations: handlers.map((handler) => ({
-        destination: handler,
-        settings: handler.options,
-      })),
+      destinations,
       types,
       early: this.pipeline.kept,
       transact: (...given) => this.transactions.run(...given),
@@ -110,11 +121,24 @@ function isClass(pattern: unknown): pattern is EmissionClass {
   return typeof pattern === 'function';
 }
 
-function refuseWithoutEngine(handlers: readonly Handler[]): void {
-  if (handlers.length === 0) return;
+/** How a durable adapter is served: it is tried as often as its retries say, and the emissions of a key wait behind one that is dead. */
+function durableAdapter(
+  name: string,
+  adapter: EmissionAdapter,
+  consumer: ConsumerSettings,
+  { pipeline }: ResolvedEmissionsOptions,
+): DurableDestination {
+  const destination = adapterDestination(name, adapter, consumer, pipeline);
+  const { attempts } = destination.options.retry;
+  return { destination, settings: { maxAttempts: attempts, onDead: 'block' } };
+}
+
+function refuseWithoutEngine(destinations: readonly DurableDestination[]): void {
+  if (destinations.length === 0) return;
+  const names = destinations.map(({ destination }) => destination.name);
   throw new ConfigurationError(
-    `${handlers.map(({ name }) => name).join(', ')} ${handlers.length === 1 ? 'is' : 'are'} durable, and nothing is there that stores what ` +
-      `durable handlers take. Import EmissionsDurableModule.forRoot({ connectionString: 'postgres://…' }) of nestjs-emissions/durable ` +
+    `${names.join(', ')} ${names.length === 1 ? 'is' : 'are'} durable, and nothing is there that stores what ` +
+      `they take. Import EmissionsDurableModule.forRoot({ connectionString: 'postgres://…' }) of nestjs-emissions/durable ` +
       `in the root module.`,
   );
 }

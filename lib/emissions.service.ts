@@ -277,7 +277,14 @@ export class Emissions {
    * @throws ConsumerNameError when an adapter has that name
    */
   addAdapter(name: string, adapter: EmissionAdapter, consumer: ConsumerSettings = {}): void {
-    this.pipeline.add(adapterDestination(name, adapter, consumer, this.options.pipeline));
+    const destination = adapterDestination(name, adapter, consumer, this.options.pipeline);
+    if (consumer?.durable === true) {
+      throw new ConfigurationError(
+        `The adapter ${name} is added at run time, and cannot be durable: what is stored for it would wait for an adapter that no other ` +
+          `process has. Register it: EmissionsModule.forRoot({ adapters: [{ …, consumer: { durable: true } }] }).`,
+      );
+    }
+    this.pipeline.add(destination);
   }
 
   /**

@@ -9,7 +9,7 @@ export interface PlannedAdapter {
   readonly name: string;
   /** Whether it filters by itself what it is offered. */
   readonly filters: boolean;
-  readonly options: ConsumerOptions;
+  readonly options: Omit<ConsumerOptions, 'durable'>;
   /** How many emissions it has still to deliver. */
   readonly pending: number;
 }
@@ -23,9 +23,11 @@ export interface PlannedHandler {
   readonly filters: boolean;
   /** Whether it runs inside the commit. */
   readonly critical: boolean;
+  /** Whether what it takes is stored; how much of that is pending, `DurableDeliveries.stats` tells. */
+  readonly durable: boolean;
   readonly once: boolean;
   readonly priority: number;
-  readonly options: ConsumerOptions;
+  readonly options: Omit<ConsumerOptions, 'durable'>;
   readonly pending: number;
 }
 
@@ -47,17 +49,18 @@ export class PipelinePlanner {
 
   describe(): PipelinePlan {
     const { consumers, state } = this.pipeline;
-    const critical = this.handlers
-      .all()
-      .filter(({ options }) => options.critical)
-      .map((handler) => plannedHandler(handler, handler.host.describe, 0, true));
+    const all = this.handlers.all();
+    const unqueued = [
+      ...all.filter(({ options }) => options.critical),
+      ...all.filter(({ options }) => options.durable),
+    ].map((handler) => plannedHandler(handler, handler.host.describe, 0, handler.options));
     return {
       state,
       adapters: consumers
         .filter(({ destination }) => destination.kind === 'adapter')
         .map(plannedAdapter),
       handlers: [
-        ...critical,
+        ...unqueued,
         ...consumers
           .filter(({ destination }) => destination.kind === 'handler')
           .map(({ destination, pending, name }) =>
@@ -65,7 +68,7 @@ export class PipelinePlanner {
               destination,
               this.handlers.get(name)?.host.describe ?? 'stream()',
               pending,
-              false,
+              { critical: false, durable: false },
             ),
           ),
       ],
@@ -85,7 +88,7 @@ function plannedHandler(
   { name, pattern, adapter, once, priority, options }: Consumer['destination'],
   host: string,
   pending: number,
-  critical: boolean,
+  { critical, durable }: Pick<PlannedHandler, 'critical' | 'durable'>,
 ): PlannedHandler {
   return {
     id: name,
@@ -93,6 +96,7 @@ function plannedHandler(
     host,
     filters: adapter.interested !== undefined,
     critical,
+    durable,
     once,
     priority,
     options: servedBy(options),
@@ -101,7 +105,7 @@ function plannedHandler(
 }
 
 /** Only what a consumer is served by: a handler's options hold more. */
-function servedBy(options: ConsumerOptions): ConsumerOptions {
+function servedBy(options: ConsumerOptions): Omit<ConsumerOptions, 'durable'> {
   const { batchSize, maxWaitMs, concurrency, capacity, overflow, retry, timeoutMs } = options;
   return { batchSize, maxWaitMs, concurrency, capacity, overflow, retry, timeoutMs };
 }

@@ -52,7 +52,14 @@ describe('describe()', () => {
       timeoutMs: 0,
     };
     const handler = { ...adapter, batchSize: 1, concurrency: 16 };
-    const common = { critical: false, filters: false, once: false, priority: 0, pending: 0 };
+    const common = {
+      critical: false,
+      durable: false,
+      filters: false,
+      once: false,
+      priority: 0,
+      pending: 0,
+    };
     expect(plan).toEqual({
       state: 'running',
       adapters: [
@@ -71,6 +78,7 @@ describe('describe()', () => {
           pattern: 'order.created',
           host: 'Stock (module RootTestModule)',
           critical: true,
+          durable: false,
           options: handler,
         },
         {

@@ -1,5 +1,6 @@
 import {
   defineOptions,
+  flag,
   integer,
   milliseconds,
   nested,
@@ -76,6 +77,14 @@ export interface ConsumerOptions {
    * @default 0
    */
   timeoutMs: number;
+  /**
+   * Stores emissions for the adapter, as part of the commit, until it has taken them: nothing that was committed is lost when a
+   * process dies, and any process of the application may deliver it, at least once. Needs `EmissionsDurableModule`. Has no queue
+   * in memory (`capacity`, `overflow`, `maxWaitMs`); is tried `retry.attempts` times, 5 unless that is said, with pauses of 1 s,
+   * 4 s, 16 s … up to 5 minutes, before an emission is kept as dead.
+   * @default false
+   */
+  durable: boolean;
 }
 
 /** The rules of {@link RetryOptions}. */
@@ -96,6 +105,7 @@ export const consumerOptions: OptionSet<ConsumerOptions> = defineOptions<Consume
   overflow: oneOf(['wait', 'reject', 'drop-oldest', 'drop-newest'], 'wait'),
   retry: nested(retryOptions),
   timeoutMs: milliseconds({ default: 0 }),
+  durable: flag(false),
 });
 
 /** {@link ConsumerOptions} as one writes them: every one optional, those of `retry` too. */

@@ -1,6 +1,6 @@
 import type { ConsumerOptions, ConsumerSettings } from '../emission/consumer.options.js';
 import { consumerOptions } from '../emission/consumer.options.js';
-import type { OnDead } from '../emission/durable.settings.js';
+import { DURABLE_ATTEMPTS, DURABLE_RETRY, type OnDead } from '../emission/durable.settings.js';
 import { ConfigurationError } from '../emission/emission.errors.js';
 import type { Emission } from '../emission/emission.js';
 import { overDefaults } from '../emission/over-defaults.js';
@@ -77,7 +77,12 @@ export type ResolvedHandlerOptions = ConsumerOptions &
     Pick<HandlerOptions, 'priority' | 'once' | 'critical' | 'durable' | 'maxAttempts' | 'onDead'>
   >;
 
-const { batchSize: _batchSize, maxWaitMs: _maxWaitMs, ...served } = consumerOptions.rules;
+const {
+  batchSize: _batchSize,
+  maxWaitMs: _maxWaitMs,
+  durable: _durable,
+  ...served
+} = consumerOptions.rules;
 
 /** The rules of {@link HandlerOptions}; those it shares with consumers are filled in from the pipeline's. */
 export const handlerOptions: OptionSet<HandlerOptions> = defineOptions<HandlerOptions>({
@@ -93,7 +98,7 @@ export const handlerOptions: OptionSet<HandlerOptions> = defineOptions<HandlerOp
   once: flag(false),
   critical: flag(false),
   durable: flag(false),
-  maxAttempts: integer({ min: 1, max: 1_000, default: 5 }),
+  maxAttempts: integer({ min: 1, max: 1_000, default: DURABLE_ATTEMPTS }),
   onDead: oneOf(['block', 'skip'], 'block'),
 });
 
@@ -107,8 +112,6 @@ const NOT_IF_CRITICAL = [
 ] as const;
 const NOT_IF_DURABLE = ['capacity', 'overflow', 'once'] as const;
 const ONLY_IF_DURABLE = ['maxAttempts', 'onDead'] as const;
-/** What a durable handler waits for is often gone for minutes. */
-const DURABLE_RETRY = { backoffMs: 1_000, factor: 4, maxBackoffMs: 300_000 };
 
 /** @throws ConfigurationError naming the handler and the option that is wrong */
 export function resolveHandlerOptions(

@@ -8,7 +8,7 @@ import { overDefaults } from '../emission/over-defaults.js';
 import { defineOptions, milliseconds, type OptionSet } from '../emission/option-set.js';
 
 /** How the pipeline hands over and shuts down, and the defaults of its consumers. */
-export interface PipelineOptions extends Omit<ConsumerOptions, 'concurrency'> {
+export interface PipelineOptions extends Omit<ConsumerOptions, 'concurrency' | 'durable'> {
   /**
    * How long a commit waits for room in a full queue whose `overflow` is `'wait'`, in milliseconds, before it fails.
    * @default 5000
@@ -27,11 +27,13 @@ export type PipelineSettings = Partial<Omit<PipelineOptions, 'retry'>> & {
   retry?: Partial<RetryOptions>;
 };
 
-const { concurrency: _, ...shared } = consumerOptions.rules;
+const { concurrency: _concurrency, durable: _durable, ...shared } = consumerOptions.rules;
 
 /** The rules of {@link PipelineOptions}. */
 export const pipelineOptions: OptionSet<PipelineOptions> = defineOptions<PipelineOptions>({
-  ...(shared as never as Parameters<typeof defineOptions<Omit<ConsumerOptions, 'concurrency'>>>[0]),
+  ...(shared as never as Parameters<
+    typeof defineOptions<Omit<ConsumerOptions, 'concurrency' | 'durable'>>
+  >[0]),
   waitTimeoutMs: milliseconds({ default: 5_000 }),
   drainTimeoutMs: milliseconds({ default: 10_000 }),
 });

@@ -18,6 +18,7 @@ describe("A consumer's options", () => {
       capacity: 10_000,
       overflow: 'wait',
       timeoutMs: 0,
+      durable: false,
       retry: { attempts: 1, backoffMs: 100, factor: 2, maxBackoffMs: 30_000, jitter: 0.2 },
     });
   });
