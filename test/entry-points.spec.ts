@@ -20,6 +20,8 @@ const peersOf: Record<string, string[]> = {
   './durable': ['pg-boss', '@electric-sql/pglite'],
   './webhook': ['undici'],
   './microservices': ['@nestjs/microservices'],
+  './opentelemetry': ['@opentelemetry/api'],
+  './terminus': ['@nestjs/terminus'],
   './testing': ['@nestjs/testing'],
 };
 

@@ -42,6 +42,7 @@ describe('A check of the floor plan', () => {
     ],
     ['sideways', 'pipeline/a.ts', `import { b } from '../handlers/b.js';`, 'never sideways'],
     ['to another broker', 'brokers/nats/a.ts', `import '../kafka/b.js';`, 'never sideways'],
+    ['up to a watcher', 'telemetry/a.ts', `import '../telemetry/terminus/b.js';`, 'never up'],
     ['into a broker', 'brokers/a.ts', `import { b } from './kafka/b.js';`, 'never sideways'],
     [
       'through an index.ts',

@@ -100,6 +100,11 @@ export class Consumer implements Runnable, Caller {
     return this.#offered - this.pending;
   }
 
+  /** The oldest emission it is not done with. */
+  get oldest(): Emission | undefined {
+    return this.#calls.peek() ?? this.#backlog.peek();
+  }
+
   /** How many more fit. */
   get room(): number {
     return this.destination.options.capacity - this.pending;

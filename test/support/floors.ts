@@ -3,7 +3,8 @@ import { importsOf, resolveWithin } from './imports.js';
 
 /**
  * The floor plan of lib/, lowest floor first. An import goes down or stays in its own room.
- * `.` is the front door, lib/*.ts. Each folder in brokers/ is a room of its own.
+ * `.` is the front door, lib/*.ts. Each folder in brokers/ is a room of its own; so is each in telemetry/, which holds the
+ * signals that all send below, and above everything those who watch an application.
  */
 export const floors: readonly (readonly string[])[] = [
   ['emission'],
@@ -12,7 +13,7 @@ export const floors: readonly (readonly string[])[] = [
   ['pipeline', 'handlers'],
   ['buffer', 'durable'],
   ['.'],
-  ['testing'],
+  ['testing', 'telemetry/opentelemetry', 'telemetry/terminus'],
 ];
 
 /** Every breach of the floor plan in these sources, each as one line: file, import, rule. */
@@ -62,12 +63,14 @@ function mayEnter(from: string, to: string): boolean {
 function roomOf(file: string): string {
   const [first, second, third] = file.split('/');
   if (second === undefined) return '.';
-  return first === 'brokers' && third !== undefined ? `brokers/${second}` : first!;
+  const hasRooms = first === 'brokers' || first === 'telemetry';
+  return hasRooms && third !== undefined ? `${first}/${second}` : first!;
 }
 
 function floorOf(file: string): number {
-  const folder = roomOf(file).split('/')[0]!;
-  return floors.findIndex((rooms) => rooms.includes(folder));
+  const room = roomOf(file);
+  const own = floors.findIndex((rooms) => rooms.includes(room));
+  return own === -1 ? floors.findIndex((rooms) => rooms.includes(room.split('/')[0]!)) : own;
 }
 
 /** Every circle, once, however many files of it one starts from. */

@@ -1,0 +1,121 @@
+import { Controller, Get, Inject } from '@nestjs/common';
+import { HealthCheckService, TerminusModule } from '@nestjs/terminus';
+import { describe, expect, it } from '@jest/globals';
+import { EmissionsModule, type EmissionAdapter } from 'nestjs-emissions';
+import { EmissionsHealthIndicator } from 'nestjs-emissions/terminus';
+import { serve } from '../../support/app.js';
+import { until } from '../../support/until.js';
+
+const THRESHOLDS = { degradedFailures: 2, downFailures: 4, degradedLagMs: 0, downLagMs: 0 };
+
+@Controller()
+class HealthController {
+  constructor(
+    @Inject(HealthCheckService) private readonly health: HealthCheckService,
+    @Inject(EmissionsHealthIndicator) private readonly emissions: EmissionsHealthIndicator,
+  ) {}
+
+  @Get('health')
+  check() {
+    return this.health.check([() => this.emissions.check('emissions', THRESHOLDS)]);
+  }
+
+  @Get('lag')
+  lag() {
+    return this.health.check([
+      () =>
+        this.emissions.check('emissions', { ...THRESHOLDS, degradedLagMs: 1, downLagMs: 60_000 }),
+    ]);
+  }
+}
+
+async function checked(adapter: EmissionAdapter) {
+  const app = await serve({
+    imports: [
+      TerminusModule.forRoot({ logger: false }),
+      EmissionsModule.forRoot({
+        adapters: [{ name: 'mail', useValue: adapter, consumer: { capacity: 10, batchSize: 1 } }],
+      }),
+    ],
+    controllers: [HealthController],
+    providers: [EmissionsHealthIndicator],
+  });
+  const emit = (count: number) =>
+    app.emissions.run(() => {
+      for (let n = 0; n < count; n++) app.emissions.emit('thing', { n });
+    });
+  const ask = async (path = '/health') => {
+    const response = await app.request('GET', path);
+    const { details } = (await response.json()) as { details: Record<string, object> };
+    return { code: response.status, ...details['emissions'] };
+  };
+  return { ...app, emit, ask };
+}
+
+describe('The health of emissions', () => {
+  it('is up while all keep up', async () => {
+    await using app = await checked({ deliver: () => {} });
+    await app.emit(5);
+    await app.emissions.settled();
+    expect(await app.ask()).toEqual({ code: 200, status: 'up', state: 'running', pending: 0 });
+  });
+
+  it('is degraded while one is behind, and down when it can hardly take more', async () => {
+    const { promise: held, resolve: release } = Promise.withResolvers<void>();
+    await using app = await checked({ deliver: () => held });
+    await app.emit(5);
+    const mail = { consumer: 'mail', status: 'degraded', reason: '5 of 10 pending' };
+    expect(await app.ask()).toMatchObject({ code: 200, status: 'degraded', consumers: [mail] });
+    await app.emit(5);
+    expect(await app.ask()).toMatchObject({
+      code: 503,
+      status: 'down',
+      consumers: [{ consumer: 'mail', status: 'down', reason: '10 of 10 pending' }],
+    });
+    release();
+    await app.emissions.settled();
+    expect(await app.ask()).toMatchObject({ code: 200, status: 'up' });
+  });
+
+  it('is degraded while one is stuck with something old', async () => {
+    const { promise: held, resolve: release } = Promise.withResolvers<void>();
+    await using app = await checked({ deliver: () => held });
+    const start = performance.now();
+    await app.emit(1);
+    await until(() => performance.now() - start > 5);
+    expect(await app.ask('/lag')).toMatchObject({
+      status: 'degraded',
+      consumers: [{ consumer: 'mail', reason: expect.stringMatching(/^\d+ ms behind$/) }],
+    });
+    release();
+  });
+
+  it('is degraded while one fails again and again, down when it goes on, and up when it works', async () => {
+    let isBroken = true;
+    await using app = await checked({
+      deliver: () => {
+        if (isBroken) throw new Error('no mail today');
+      },
+    });
+    const statusAfter = async (count: number) => {
+      await app.emit(count);
+      await app.emissions.settled();
+      return ((await app.ask()) as unknown as { status: string }).status;
+    };
+    expect([await statusAfter(1), await statusAfter(1), await statusAfter(2)]).toEqual([
+      'up',
+      'degraded',
+      'down',
+    ]);
+    isBroken = false;
+    expect(await statusAfter(1)).toBe('up');
+  });
+
+  it('refuses thresholds that are none', async () => {
+    await using app = await checked({ deliver: () => {} });
+    const health = app.app.get(EmissionsHealthIndicator);
+    expect(() => health.check('emissions', { downFill: 2 })).toThrow(
+      /EmissionsHealthIndicator.downFill takes a number from 0 to 1, but got 2/,
+    );
+  });
+});
