@@ -8,6 +8,8 @@ export interface DeliveryQueue {
   readonly maxAttempts: number;
   /** Whether one that is dead lets those behind it pass. */
   readonly skipsDead: boolean;
+  /** How many of one tenant may be at work at once. */
+  readonly tenantConcurrency?: number | undefined;
 }
 
 /** One emission as it is to be stored, and the queues it is owed to. */

@@ -151,11 +151,12 @@ export class PostgresEngine implements DurableEngine {
 }
 
 function queuesOf({ destination, settings }: DurableDestination): DeliveryQueue[] {
-  const { maxAttempts, onDead } = settings;
+  const { maxAttempts, onDead, tenantConcurrency } = settings;
   return [false, true].map((isKeyed) => ({
     name: queueNameOf(destination, isKeyed),
     isKeyed,
     maxAttempts,
     skipsDead: isKeyed && onDead === 'skip',
+    tenantConcurrency,
   }));
 }

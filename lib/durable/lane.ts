@@ -59,6 +59,11 @@ export class Lane {
     return this.#held.size;
   }
 
+  /** Whether what is at work holds others back. */
+  get #holdsBack(): boolean {
+    return this.queue.isKeyed || this.queue.tenantConcurrency !== undefined;
+  }
+
   start(): void {
     this.#stopped = false;
     this.#awake = true;
@@ -114,7 +119,7 @@ export class Lane {
   /** Somebody else has settled it, in a transaction. */
   forget(claim: Claim): void {
     this.#held.delete(claim);
-    if (this.queue.isKeyed) this.wake();
+    if (this.#holdsBack) this.wake();
     else this.poke();
   }
 
@@ -167,6 +172,8 @@ export class Lane {
         const claims = await this.#store.claim(this.queue, Math.min(room, MOST_AT_ONCE));
         pauseMs = FIRST_PAUSE_MS;
         if (claims.length >= Math.min(room, MOST_AT_ONCE)) this.#awake = true;
+        // What was looked at may all have been one tenant's, whose share is used up now.
+        if (claims.length > 0 && this.queue.tenantConcurrency !== undefined) this.#awake = true;
         for (const claim of claims) this.#held.add(claim);
         this.ready.push(...claims);
         if (claims.length > 0) this.#host.arrived();
@@ -240,8 +247,8 @@ export class Lane {
       }
       this.#host.failed(ours);
     }
-    // The next of a key was waiting for this.
-    if (this.queue.isKeyed) this.wake();
+    // The next of a key, or of a tenant, was waiting for this.
+    if (this.#holdsBack) this.wake();
     else this.poke();
   }
 

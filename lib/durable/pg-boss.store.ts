@@ -138,11 +138,12 @@ export class PgBossStore implements DeliveryStore {
     return stored;
   }
 
-  async claim({ name, isKeyed }: DeliveryQueue, limit: number): Promise<Claim[]> {
+  async claim(queue: DeliveryQueue, limit: number): Promise<Claim[]> {
+    const { name, isKeyed, tenantConcurrency } = queue;
     const jobs =
-      isKeyed && this.#walksKeys
+      isKeyed && tenantConcurrency === undefined && this.#walksKeys
         ? await this.#claimKeys(name, limit)
-        : await this.#fetch(name, limit);
+        : await this.#fetch(name, limit, tenantConcurrency);
     return jobs.sort(byTurn).map(({ id, retryCount, retryLimit, data, createdOn }) => ({
       id,
       attempt: retryCount + 1,
@@ -152,8 +153,12 @@ export class PgBossStore implements DeliveryStore {
     }));
   }
 
-  #fetch(name: string, limit: number): Promise<ClaimedJob[]> {
-    return this.#boss!.fetch<StoredEmission>(name, { batchSize: limit, includeMetadata: true });
+  #fetch(name: string, limit: number, groupConcurrency: number | undefined): Promise<ClaimedJob[]> {
+    return this.#boss!.fetch<StoredEmission>(name, {
+      batchSize: limit,
+      includeMetadata: true,
+      ...(groupConcurrency !== undefined && { groupConcurrency }),
+    });
   }
 
   /** Goes on behind the key that was last, so that each has its turn. */

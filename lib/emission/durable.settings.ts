@@ -4,6 +4,8 @@ import type { RetryOptions } from './consumer.options.js';
 export interface DurableSettings {
   readonly maxAttempts: number;
   readonly onDead: 'block' | 'skip';
+  /** How many deliveries of one tenant may be at work at once, in all processes; undefined: any number. */
+  readonly tenantConcurrency?: number | undefined;
 }
 
 /** How often a durable destination is tried unless it says otherwise. */

@@ -68,11 +68,17 @@ export interface HandlerOptions<T = any> extends Pick<
    * @default 'block'
    */
   onDead?: OnDead;
+  /**
+   * A durable handler: how many deliveries of one tenant it works on at once, in all processes together, so that a tenant with many
+   * leaves room to the others. Without it, a tenant may take all of `concurrency`. Emissions without a tenant are not counted; those
+   * with a key and those without are counted apart. Processes that look at the same moment may go over it.
+   */
+  tenantConcurrency?: number;
 }
 
 /** {@link HandlerOptions} with their defaults. */
 export type ResolvedHandlerOptions = ConsumerOptions &
-  Pick<HandlerOptions, 'id' | 'interested'> &
+  Pick<HandlerOptions, 'id' | 'interested' | 'tenantConcurrency'> &
   Required<
     Pick<HandlerOptions, 'priority' | 'once' | 'critical' | 'durable' | 'maxAttempts' | 'onDead'>
   >;
@@ -100,6 +106,7 @@ export const handlerOptions: OptionSet<HandlerOptions> = defineOptions<HandlerOp
   durable: flag(false),
   maxAttempts: integer({ min: 1, max: 1_000, default: DURABLE_ATTEMPTS }),
   onDead: oneOf(['block', 'skip'], 'block'),
+  tenantConcurrency: integer({ min: 1 }),
 });
 
 const NOT_IF_CRITICAL = [
@@ -111,7 +118,7 @@ const NOT_IF_CRITICAL = [
   'durable',
 ] as const;
 const NOT_IF_DURABLE = ['capacity', 'overflow', 'once'] as const;
-const ONLY_IF_DURABLE = ['maxAttempts', 'onDead'] as const;
+const ONLY_IF_DURABLE = ['maxAttempts', 'onDead', 'tenantConcurrency'] as const;
 
 /** @throws ConfigurationError naming the handler and the option that is wrong */
 export function resolveHandlerOptions(
