@@ -99,9 +99,14 @@ export class Cluster {
 
   /** Has a worker commit emissions; resolves when it has, or is gone. */
   async emit(worker: string, count: number): Promise<void> {
-    const child = this.#workers.get(worker)!;
+    const child = this.#workers.get(worker);
+    if (child === undefined) return;
+    const over = new AbortController();
     child.send(count);
-    await Promise.race([once(child, 'message'), once(child, 'exit')]);
+    await Promise.race(
+      ['message', 'exit'].map((event) => once(child, event, { signal: over.signal })),
+    );
+    over.abort();
   }
 
   /** Kills a worker where it stands. */
@@ -120,6 +125,14 @@ export class Cluster {
   async open(): Promise<number> {
     const { rows } = await this.#pool.query(
       `SELECT count(*)::int AS count FROM ${this.#schema}.job WHERE name LIKE 'work%' AND state NOT IN ('completed', 'failed')`,
+    );
+    return (rows[0] as { count: number }).count;
+  }
+
+  /** How many calls of the handler have succeeded. */
+  async done(): Promise<number> {
+    const { rows } = await this.#pool.query(
+      `SELECT count(*)::int AS count FROM ${this.#schema}.runs WHERE outcome = 'done'`,
     );
     return (rows[0] as { count: number }).count;
   }
