@@ -18,6 +18,7 @@ const core = ['@nestjs/common', '@nestjs/core', 'rxjs', 'reflect-metadata'];
 const peersOf: Record<string, string[]> = {
   './gateway': ['@nestjs/websockets', '@nestjs/platform-socket.io', 'socket.io', 'jose'],
   './durable': ['pg-boss', '@electric-sql/pglite'],
+  './rabbitmq': ['amqplib'],
   './webhook': ['undici'],
   './microservices': ['@nestjs/microservices'],
   './opentelemetry': ['@opentelemetry/api'],

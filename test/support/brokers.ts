@@ -107,3 +107,17 @@ export async function wireTo(port: number): Promise<Wire> {
       }),
   };
 }
+
+/** Tries until it works, as a consumer's retries do; gives up after a few seconds. */
+export async function persist(work: () => Promise<void>): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      // oxlint-disable-next-line no-await-in-loop
+      return await work();
+    } catch (error) {
+      if (attempt === 500) throw error;
+      // oxlint-disable-next-line no-await-in-loop
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+}

@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { ConfigurationError, PartialDeliveryError } from 'nestjs-emissions';
 import { RedisStreamsAdapter } from 'nestjs-emissions/redis';
 import { adapterContract, createEmission, serveAdapter } from 'nestjs-emissions/testing';
-import { arrivalOf, Refusals, Unwritable, wireTo } from '../../support/brokers.js';
+import { arrivalOf, persist, Refusals, Unwritable, wireTo } from '../../support/brokers.js';
 import {
   describeRedis,
   redisClient,
@@ -136,20 +136,6 @@ describeRedis('A RedisStreamsAdapter in front of Redis', () => {
     };
     const numbers = async (stream: string) =>
       (await arrivals(stream)).map(({ payload }) => (payload as { n: number }).n);
-    /** Tries until it works, as a consumer's retries do. */
-    const persist = async (work: () => Promise<void>) => {
-      for (let attempt = 1; ; attempt++) {
-        try {
-          // oxlint-disable-next-line no-await-in-loop
-          return await work();
-        } catch (error) {
-          if (attempt === 500) throw error;
-          // oxlint-disable-next-line no-await-in-loop
-          await new Promise((resolve) => setTimeout(resolve, 10));
-        }
-      }
-    };
-
     it('fails at once while there is none, keeps nothing to send later, and goes on when it is back', async () => {
       const { wire, stream, send, close } = await through(5_000);
       await send(1);
