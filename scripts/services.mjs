@@ -1,11 +1,16 @@
 /**
- * Gives the environment the servers that tests talk to: those that DATABASE_URL and REDIS_URL name already, else those that
+ * Gives the environment the servers that tests talk to: those that URLs in it name already, else those that
  * `scripts/services.sh` brings up. Where it cannot, the tests that need them are skipped, and reported as such.
  */
 import { join } from 'node:path';
 import { root, run } from './run.mjs';
 
-const URLS = { DATABASE_URL: 'postgres', REDIS_URL: 'redis' };
+const URLS = {
+  DATABASE_URL: 'postgres',
+  REDIS_URL: 'redis',
+  AMQP_URL: 'rabbitmq',
+  NATS_URL: 'nats',
+};
 
 export async function bringUpServices() {
   for (const [variable, name] of Object.entries(URLS)) {

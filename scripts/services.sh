@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Brings up the servers that the tests and benchmarks talk to, on loopback only: on Debian, as root, without systemd and
-# without Docker. Everybody else runs `docker compose up -d`, or sets DATABASE_URL and REDIS_URL.
+# without Docker. Everybody else runs `docker compose up -d`, or sets the URLs.
 #
 #   services.sh up [name...]      install what is missing, start, wait until ready; harmless when it is up
 #   services.sh down [name...]    stop what this script started (only that, by pid file)
@@ -9,9 +9,9 @@
 #   services.sh status [name...]  one line per service; exit 1 if one is not ready
 #   services.sh env               print export lines: eval "$(scripts/services.sh env)"
 #
-# names: postgres redis (default: all)
-# A service whose URL is set (DATABASE_URL, REDIS_URL) is yours: it is left alone, and its URL is given on.
-# Knobs: SERVICES_DIR, PG_PORT, REDIS_PORT, SERVICES_DURABLE=1 (fsync on for PostgreSQL and AOF for Redis)
+# names: postgres redis rabbitmq nats (default: all)
+# A service whose URL is set (DATABASE_URL, REDIS_URL, AMQP_URL, NATS_URL) is yours: it is left alone, and its URL is given on.
+# Knobs: SERVICES_DIR, PG_PORT, REDIS_PORT, AMQP_PORT, NATS_PORT, RABBIT_DIST_PORT, EPMD_PORT, SERVICES_DURABLE=1 (fsync on for PostgreSQL and AOF for Redis)
 set -euo pipefail
 
 SERVICES_DIR=${SERVICES_DIR:-/var/tmp/nestjs-emissions-services}
@@ -19,9 +19,13 @@ SERVICES_DIR=${SERVICES_DIR:-/var/tmp/nestjs-emissions-services}
 # range (net.ipv4.ip_local_port_range) can be taken at any moment by some outgoing connection.
 PG_PORT=${PG_PORT:-15432}
 REDIS_PORT=${REDIS_PORT:-16379}
+AMQP_PORT=${AMQP_PORT:-15670}
+NATS_PORT=${NATS_PORT:-14222}
+RABBIT_DIST_PORT=${RABBIT_DIST_PORT:-15669}
+EPMD_PORT=${EPMD_PORT:-14369}
 SERVICES_DURABLE=${SERVICES_DURABLE:-0}
 READY_TIMEOUT=${READY_TIMEOUT:-60}
-ALL=(postgres redis)
+ALL=(postgres redis rabbitmq nats)
 export LC_ALL=C
 
 log() { printf '%s\n' "services: $*" >&2; }
@@ -60,6 +64,8 @@ install_missing() {
   for n in "$@"; do case $n in
     postgres) [ -x "$(PGBIN)/postgres" ] || want+=(postgresql) ;;
     redis)    command -v redis-server >/dev/null || want+=(redis-server) ;;
+    rabbitmq) [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || want+=(rabbitmq-server) ;;
+    nats)     command -v nats-server >/dev/null || want+=(nats-server) ;;
   esac; done
   [ ${#want[@]} -eq 0 ] && return 0
   [ "$(id -u)" = 0 ] || die "must be root to install: ${want[*]}"
@@ -110,6 +116,63 @@ up_redis() {
 }
 down_redis() { stop_pid redis redis-server TERM; }
 
+# ---------------------------------------------------------------- RabbitMQ
+# Run straight from /usr/lib/rabbitmq/bin (not the /usr/sbin wrapper, which insists on `su rabbitmq`
+# and on /var/lib/rabbitmq): own cookie (HOME), own mnesia, own epmd port, all on loopback.
+# RUNNING_UNDER_SYSTEMD makes the start script exec the Erlang VM, so that $! is the VM and not a shell in front of it.
+rabbit_env() {
+  local d=$SERVICES_DIR/rabbitmq
+  printf '%s\n' "HOME=$d" "RUNNING_UNDER_SYSTEMD=1" "PATH=/usr/lib/rabbitmq/bin:/usr/sbin:/usr/bin:/sbin:/bin" "LANG=C.UTF-8" \
+    "RABBITMQ_NODENAME=emissions@localhost" "RABBITMQ_DIST_PORT=$RABBIT_DIST_PORT" \
+    "RABBITMQ_MNESIA_BASE=$d/mnesia" "RABBITMQ_LOG_BASE=$d/log" "RABBITMQ_CONFIG_FILE=$d/rabbitmq.conf" \
+    "RABBITMQ_ENABLED_PLUGINS_FILE=$d/enabled_plugins" "RABBITMQ_CONF_ENV_FILE=/dev/null" \
+    "ERL_EPMD_ADDRESS=127.0.0.1" "ERL_EPMD_PORT=$EPMD_PORT" \
+    "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none"
+}
+rabbit_run() { local e; mapfile -t e < <(rabbit_env); as rabbitmq env -i "${e[@]}" "$@"; }
+amqp_ready() { # protocol-level: the broker answers an AMQP header with connection.start (frame type 1)
+  local b; exec 4<>"/dev/tcp/127.0.0.1/$AMQP_PORT" || return 1
+  printf 'AMQP\x00\x00\x09\x01' >&4; b=$(timeout 2 head -c1 <&4 | od -An -tu1 | tr -d ' '); exec 4>&-
+  [ "$b" = 1 ]
+}
+up_rabbitmq() {
+  alive rabbitmq 'beam|erl|rabbitmq-server' && return 0
+  port_free_or_die rabbitmq "$AMQP_PORT"
+  local d=$SERVICES_DIR/rabbitmq
+  mkdir -p "$d/mnesia" "$d/log"
+  cat >"$d/rabbitmq.conf" <<C
+listeners.tcp.local = 127.0.0.1:$AMQP_PORT
+log.file.level = warning
+disk_free_limit.absolute = 50MB
+loopback_users.guest = true
+C
+  [ -s "$d/enabled_plugins" ] || echo '[].' >"$d/enabled_plugins"
+  # the cookie must be readable by its owner alone, or the VM refuses to start
+  [ -s "$d/.erlang.cookie" ] || head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$d/.erlang.cookie"
+  chmod 400 "$d/.erlang.cookie"; chown -R rabbitmq:rabbitmq "$d"
+  local e; mapfile -t e < <(rabbit_env)
+  ( cd "$d"; exec setsid setpriv --reuid rabbitmq --regid rabbitmq --init-groups env -i "${e[@]}" \
+      /usr/lib/rabbitmq/bin/rabbitmq-server ) >>"$SERVICES_DIR/rabbitmq.log" 2>&1 </dev/null &
+  echo $! >"$SERVICES_DIR/rabbitmq.pid"
+  wait_for rabbitmq amqp_ready
+}
+down_rabbitmq() {
+  stop_pid rabbitmq 'beam|erl|rabbitmq-server' TERM
+  # epmd outlives the node; it is ours alone because of its own port
+  if [ -d "$SERVICES_DIR/rabbitmq" ] && port_open "$EPMD_PORT"; then rabbit_run epmd -port "$EPMD_PORT" -kill >/dev/null 2>&1 || true; fi
+}
+
+# ---------------------------------------------------------------- NATS
+nats_ready() { local l; exec 5<>"/dev/tcp/127.0.0.1/$NATS_PORT" || return 1; read -r -t 2 l <&5; exec 5>&-; [[ $l == INFO*'"jetstream":true'* ]]; }
+up_nats() {
+  alive nats nats-server && return 0
+  port_free_or_die nats "$NATS_PORT"
+  mkdir -p "$SERVICES_DIR/nats"
+  exec_bg nats nats-server -a 127.0.0.1 -p "$NATS_PORT" -js -sd "$SERVICES_DIR/nats"
+  wait_for nats nats_ready
+}
+down_nats() { stop_pid nats nats-server TERM; }
+
 # ---------------------------------------------------------------- common
 stop_pid() { # name, cmdline pattern, signal
   local f="$SERVICES_DIR/$1.pid" p
@@ -124,14 +187,25 @@ url_of() {
   case $1 in
     postgres) echo "${DATABASE_URL:-postgres://postgres@127.0.0.1:$PG_PORT/postgres}" ;;
     redis) echo "${REDIS_URL:-redis://127.0.0.1:$REDIS_PORT}" ;;
+    rabbitmq) echo "${AMQP_URL:-amqp://guest:guest@127.0.0.1:$AMQP_PORT}" ;;
+    nats) echo "${NATS_URL:-nats://127.0.0.1:$NATS_PORT}" ;;
   esac
 }
-is_yours() { case $1 in postgres) [ -n "${DATABASE_URL:-}" ] ;; redis) [ -n "${REDIS_URL:-}" ] ;; esac; }
+is_yours() {
+  case $1 in
+    postgres) [ -n "${DATABASE_URL:-}" ] ;;
+    redis) [ -n "${REDIS_URL:-}" ] ;;
+    rabbitmq) [ -n "${AMQP_URL:-}" ] ;;
+    nats) [ -n "${NATS_URL:-}" ] ;;
+  esac
+}
 print_env() {
   echo "export DATABASE_URL=$(url_of postgres)"
   echo "export REDIS_URL=$(url_of redis)"
+  echo "export AMQP_URL=$(url_of rabbitmq)"
+  echo "export NATS_URL=$(url_of nats)"
 }
-is_ready() { case $1 in postgres) pg_ready ;; redis) redis_ready ;; esac; }
+is_ready() { case $1 in postgres) pg_ready ;; redis) redis_ready ;; rabbitmq) amqp_ready ;; nats) nats_ready ;; esac; }
 
 cmd=${1:-up}; [ $# -gt 0 ] && shift
 names=("$@"); [ ${#names[@]} -gt 0 ] || names=("${ALL[@]}")
