@@ -19,7 +19,7 @@ import type { EmissionStorage } from './stored-emission.js';
 
 /** How much work is held beyond what is begun: as much as takes about this long. */
 const AHEAD_MS = 50;
-const MOST_AHEAD = 500;
+const MOST_AHEAD = 1_000;
 /** A delivery that needs a class nobody here knows is looked at by another process, or later. */
 const UNKNOWN_PAUSE_MS = 5_000;
 

@@ -18,7 +18,7 @@ export interface LaneHost {
 
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 2_000;
-const MOST_AT_ONCE = 500;
+const MOST_AT_ONCE = 1_000;
 
 /**
  * Works one queue: holds claims from when they are taken until they are settled.

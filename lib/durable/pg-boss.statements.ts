@@ -28,9 +28,14 @@ const errorsWith = (error: string): string => `jsonb_build_object('errors',
     THEN CASE WHEN jsonb_array_length(j.output->'errors') >= ${KEPT_ERRORS} THEN (j.output->'errors') - 0 ELSE j.output->'errors' END
     ELSE '[]'::jsonb END || ${error})`;
 
-/** The statements on the tables of one schema. */
-export function statementsOf(schema: string): Statements {
-  const job = `${schema}.job`;
+/**
+ * The statements on the tables of one schema.
+ *
+ * @param table where all queues without a table of their own have their deliveries: named itself, it takes the database half the
+ * time to plan of what it takes by way of the table that it is a partition of
+ */
+export function statementsOf(schema: string, table: 'job' | 'job_common'): Statements {
+  const job = `${schema}.${table}`;
   const notify = (queues: string): string =>
     `SELECT pg_notify('${channelOf(schema)}', d.name) FROM (SELECT DISTINCT name FROM ${queues}) d`;
   const queued = `j.name = $1 AND j.state < 'active' AND NOT j.blocked AND j.policy = 'key_strict_fifo'`;

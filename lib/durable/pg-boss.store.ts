@@ -52,7 +52,8 @@ export class PgBossStore implements DeliveryStore {
 
   constructor(options: DurableOptions) {
     this.#options = options;
-    this.#sql = statementsOf(options.schema);
+    const isPartitioned = options.backend === 'postgres' || options.backend === 'citus';
+    this.#sql = statementsOf(options.schema, isPartitioned ? 'job_common' : 'job');
     this.#walksKeys = options.backend === 'postgres';
     this.#embedded = options.embedded === undefined ? undefined : new Embedded(options.embedded);
   }
