@@ -19,6 +19,7 @@ const peersOf: Record<string, string[]> = {
   './gateway': ['@nestjs/websockets', '@nestjs/platform-socket.io', 'socket.io', 'jose'],
   './durable': ['pg-boss', '@electric-sql/pglite'],
   './rabbitmq': ['amqplib'],
+  './nats': ['@nats-io/transport-node', '@nats-io/jetstream'],
   './webhook': ['undici'],
   './microservices': ['@nestjs/microservices'],
   './opentelemetry': ['@opentelemetry/api'],

@@ -1,0 +1,148 @@
+import type { OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect, headers as natsHeaders, type NatsConnection } from '@nats-io/transport-node';
+import type { EmissionAdapter } from '../../emission/adapter.js';
+import type { Emission } from '../../emission/emission.js';
+import { ConfigurationError } from '../../emission/emission.errors.js';
+import { asError, BrokerConnectionError } from '../broker.errors.js';
+import { RecordWriter, type BrokerRecord } from '../broker-record.js';
+import { inTime } from '../in-time.js';
+import { Acknowledgements, uncovered } from './acknowledgements.js';
+import { natsOptions, type NatsOptions } from './nats.options.js';
+
+/**
+ * Publishes emissions to streams of NATS JetStream, a batch at once, and waits until each is stored.
+ *
+ * Delivered is what a stream has stored. At least once, and once within a stream's `duplicate_window` (2 minutes unless it says
+ * otherwise): a retry carries the same `Nats-Msg-Id`, and JetStream keeps the first. Without a connection a batch fails at once.
+ * Messages of one subject keep their order, unless one is refused.
+ */
+export class NatsAdapter implements EmissionAdapter, OnModuleInit, OnApplicationShutdown {
+  readonly name = 'nats';
+  readonly #options: NatsOptions;
+  readonly #records: RecordWriter;
+  #connection: NatsConnection | undefined;
+  #acknowledgements: Acknowledgements | undefined;
+
+  /** @throws ConfigurationError when an option is wrong, or there is neither a client nor a URL, or both */
+  constructor(options: Pick<NatsOptions, 'destination'> & Partial<NatsOptions>) {
+    this.#options = natsOptions.resolve(options, 'NatsAdapter');
+    this.#records = new RecordWriter(this.name, this.#options, { prefix: 'ce-', ascii: true });
+    const { client, url } = this.#options;
+    if ((client === undefined) === (url === undefined)) {
+      throw new ConfigurationError(
+        `NatsAdapter takes either a client or a url, but got ${client ? 'both' : 'neither'}. Write url: 'nats://127.0.0.1:4222'.`,
+      );
+    }
+  }
+
+  /**
+   * Connects, when there is no client, and looks for the streams.
+   *
+   * @throws BrokerConnectionError when that fails, or takes longer than `timeoutMs`
+   * @throws BrokerRefusedError when no stream covers a subject
+   */
+  async onModuleInit(): Promise<void> {
+    const { client, url = '', connection, timeoutMs } = this.#options;
+    this.#connection = client;
+    if (client === undefined) {
+      const servers = url.split(',').map((server) => server.trim());
+      try {
+        this.#connection = await connect({
+          ...{ timeout: timeoutMs, maxReconnectAttempts: -1, reconnectTimeWait: 250 },
+          ...connection,
+          servers,
+        });
+      } catch (error) {
+        const hosts = servers.map((server) => URL.parse(server)?.host ?? 'that url').join(', ');
+        throw new BrokerConnectionError(
+          `NatsAdapter cannot connect to ${hosts}: ${asError(error).message}. Is NATS running there, and the url right?`,
+          { cause: error },
+        );
+      }
+    }
+    try {
+      await this.#findStreams(this.#connection!);
+    } catch (error) {
+      if (client === undefined) await this.#connection!.close();
+      throw error;
+    }
+    this.#acknowledgements = new Acknowledgements(this.#connection!);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    const { client, timeoutMs } = this.#options;
+    this.#acknowledgements?.close();
+    this.#acknowledgements = undefined;
+    if (client !== undefined || this.#connection === undefined) return;
+    // Everything has been answered or given up; a server that is gone has nothing to say to that.
+    await inTime(this.#connection.close(), timeoutMs, 'NATS has not answered').catch(() => {});
+  }
+
+  interested(emission: Emission): boolean {
+    return this.#records.hasPlaceFor(emission);
+  }
+
+  async deliver(batch: readonly Emission[]): Promise<void> {
+    const { records, undelivered } = this.#records.write(batch);
+    const late = new BrokerConnectionError(
+      `JetStream has not answered within ${this.#options.timeoutMs} ms.`,
+    );
+    const expired = Promise.withResolvers<never>();
+    // There may be nobody who waits for it.
+    expired.promise.catch(() => {});
+    const timer = setTimeout(() => expired.reject(late), this.#options.timeoutMs);
+    await Promise.all(
+      records.map(async (record) => {
+        try {
+          await this.#publish(record, expired.promise);
+        } catch (error) {
+          undelivered.add(record.emission, error);
+        }
+      }),
+    );
+    clearTimeout(timer);
+    undelivered.throwFor(batch);
+  }
+
+  async #publish(record: BrokerRecord, expired: Promise<never>): Promise<void> {
+    const { emission, destination, headers, body } = record;
+    const acknowledgements = this.#acknowledgements;
+    if (acknowledgements === undefined) {
+      throw new BrokerConnectionError('NatsAdapter is not connected yet.');
+    }
+    const carried = natsHeaders();
+    carried.set('Nats-Msg-Id', emission.id);
+    for (const name in headers) carried.set(name, headers[name]!);
+    const { reply, answer } = acknowledgements.expect(destination);
+    try {
+      this.#connection!.publish(destination, body, { headers: carried, reply });
+      await Promise.race([answer, expired]);
+    } finally {
+      acknowledgements.forget(reply);
+    }
+  }
+
+  async #findStreams(connection: NatsConnection): Promise<void> {
+    const { destination, fallback, subjects, timeoutMs } = this.#options;
+    const wanted = new Set([...[destination, fallback].filter(isText), ...subjects]);
+    if (wanted.size === 0) return;
+    const manager = await jetstreamManager(connection, { timeout: timeoutMs, checkAPI: false });
+    for (const subject of wanted) {
+      try {
+        // oxlint-disable-next-line no-await-in-loop -- the first one that is missing is told of
+        await manager.streams.find(subject);
+      } catch (error) {
+        if ((error as Error).name === 'StreamNotFoundError') throw uncovered(subject);
+        throw new BrokerConnectionError(
+          `NatsAdapter cannot ask JetStream for the stream of '${subject}': ${asError(error).message}. Is JetStream enabled (nats-server -js)?`,
+          { cause: error },
+        );
+      }
+    }
+  }
+}
+
+function isText(given: unknown): given is string {
+  return typeof given === 'string';
+}

@@ -1,0 +1,184 @@
+import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { ConfigurationError } from 'nestjs-emissions';
+import { NatsAdapter, type NatsOptions } from 'nestjs-emissions/nats';
+import { adapterContract, createEmission, serveAdapter } from 'nestjs-emissions/testing';
+import {
+  arrivalOf,
+  emissionOf,
+  persist,
+  Refusals,
+  Unwritable,
+  wireTo,
+} from '../../support/brokers.js';
+
+const url = process.env['NATS_URL'];
+const describeNats = url === undefined ? describe.skip : describe;
+
+describe('A NatsAdapter', () => {
+  it.each([
+    ['neither', {}],
+    ['both', { url: 'nats://x', client: { subscribe: () => null } }],
+  ])('takes a client or a url: not %s', (word, given) => {
+    const make = () => new NatsAdapter({ destination: 's', ...given } as unknown as NatsOptions);
+    expect(make).toThrow(ConfigurationError);
+    expect(make).toThrow(`either a client or a url, but got ${word}`);
+  });
+
+  it('says at start-up where there is no NATS', async () => {
+    const adapter = new NatsAdapter({ url: 'nats://127.0.0.1:1', destination: 's' });
+    await expect(adapter.onModuleInit()).rejects.toThrow(
+      /cannot connect to 127.0.0.1:1: .*Is NATS running there/,
+    );
+  });
+});
+
+describeNats('A NatsAdapter in front of JetStream (NATS_URL)', () => {
+  let connection: NatsConnection;
+  let manager: JetStreamManager;
+  let streams = 0;
+
+  beforeAll(async () => {
+    connection = await connect({ servers: url! });
+    manager = await jetstreamManager(connection);
+  });
+  afterAll(async () => {
+    await connection?.close();
+  });
+
+  /** A stream of subjects, and what it holds. */
+  async function streamOf() {
+    const name = `TEST_${process.pid}_${++streams}`;
+    await manager.streams.add({ name, subjects: [`${name}.>`] });
+    const records = async () => {
+      const { state } = await manager.streams.info(name);
+      const all = Array.from({ length: state.messages }, (_, i) => state.first_seq + i);
+      const messages = await Promise.all(
+        all.map((seq) => manager.streams.getMessage(name, { seq })),
+      );
+      return messages.map((message) => ({
+        headers: Object.fromEntries(
+          [...message!.header.keys()].map((header) => [header, message!.header.get(header)]),
+        ),
+        body: message!.data,
+      }));
+    };
+    const close = async () => void (await manager.streams.delete(name));
+    return {
+      ...{ name, subject: `${name}.happened`, records, close },
+      arrivals: async () => (await records()).map(arrivalOf),
+      payloads: async () => (await records()).map((record) => emissionOf(record).payload),
+      [Symbol.asyncDispose]: close,
+    };
+  }
+
+  describe.each(['its own connection', 'one of the application'])('through %s', (whose) => {
+    adapterContract({
+      test: it,
+      expect,
+      features: { failures: true, partialFailures: true, unencodable: () => new Unwritable() },
+      create: async (consumer) => {
+        const { subject, arrivals, close } = await streamOf();
+        const refusals = new Refusals();
+        const destination = refusals.route(subject, 'covered.by.none');
+        const client =
+          whose === 'its own connection' ? undefined : await connect({ servers: url! });
+        const given = client === undefined ? { url: url! } : { client };
+        const useFactory = () => new NatsAdapter({ ...given, destination, subjects: [subject] });
+        return {
+          app: await serveAdapter({ useFactory }, consumer),
+          received: arrivals,
+          refuse: (which, times) => refusals.refuse(which, times),
+          close: async () => {
+            await client?.close();
+            await close();
+          },
+        };
+      },
+    });
+  });
+
+  it('stores an emission once, however often it is delivered', async () => {
+    await using end = await streamOf();
+    const adapter = new NatsAdapter({ url: url!, destination: end.subject });
+    await adapter.onModuleInit();
+    const batch = [createEmission('e', 1), createEmission('e', 2)];
+    await adapter.deliver(batch);
+    await adapter.deliver(batch);
+    expect(await end.payloads()).toEqual([1, 2]);
+    const [first] = await end.records();
+    expect(first!.headers).toMatchObject({ 'Nats-Msg-Id': batch[0]!.id, 'ce-type': 'e' });
+    await adapter.onApplicationShutdown();
+  });
+
+  it('refuses to start when no stream covers its subjects', async () => {
+    await using end = await streamOf();
+    const made = { url: url!, destination: end.subject };
+    const uncovered = new NatsAdapter({ ...made, destination: 'covered.by.none' });
+    await expect(uncovered.onModuleInit()).rejects.toThrow(
+      /No stream of JetStream covers the subject 'covered.by.none'.*nats stream add/,
+    );
+    const oneOfThem = new NatsAdapter({ ...made, subjects: ['covered.by.none'] });
+    await expect(oneOfThem.onModuleInit()).rejects.toThrow(/covers the subject 'covered.by.none'/);
+  });
+
+  it('says which subject no stream covers, and what is too large', async () => {
+    await using end = await streamOf();
+    const destination = ({ name }: { name: string }) => `${end.name}.${name}`;
+    const adapter = new NatsAdapter({ url: url!, destination });
+    await adapter.onModuleInit();
+    const large = createEmission('e', 'x'.repeat(2 ** 21));
+    const failure = adapter.deliver([createEmission('e', 1), large]);
+    await expect(failure).rejects.toMatchObject({ failed: [large] });
+    expect(await end.payloads()).toEqual([1]);
+    await end.close();
+    await expect(adapter.deliver([createEmission('e', 2)])).rejects.toThrow(
+      /No stream of JetStream covers/,
+    );
+    await manager.streams.add({ name: end.name, subjects: [`${end.name}.>`] });
+    await adapter.onApplicationShutdown();
+  });
+
+  describe('when the connection fails', () => {
+    const through = async (destination: string, timeoutMs: number) => {
+      const wire = await wireTo(Number(new URL(url!).port));
+      const adapter = new NatsAdapter({
+        ...{ url: `nats://127.0.0.1:${wire.port}`, destination, timeoutMs },
+        connection: { reconnectTimeWait: 20, pingInterval: 100, maxPingOut: 2 },
+      });
+      await adapter.onModuleInit();
+      const send = (n: number) => adapter.deliver([createEmission('e', n)]);
+      const close = async () => {
+        await adapter.onApplicationShutdown();
+        await wire[Symbol.asyncDispose]();
+      };
+      return { wire, send, close };
+    };
+
+    it('fails at once while there is none, keeps nothing to send later, and goes on when it is back', async () => {
+      await using end = await streamOf();
+      const { wire, send, close } = await through(end.subject, 2_000);
+      await send(1);
+      wire.cut();
+      await expect(send(2)).rejects.toThrow(/connection/);
+      await expect(send(3)).rejects.toThrow(/no connection/);
+      wire.mend();
+      await persist(() => send(4));
+      expect(await end.payloads()).toEqual([1, 4]);
+      await close();
+    });
+
+    it('fails in time when answers vanish; what had arrived stays, and is not stored again', async () => {
+      await using end = await streamOf();
+      const { wire, send, close } = await through(end.subject, 300);
+      await send(1);
+      wire.swallowAnswers();
+      await expect(send(2)).rejects.toThrow(/has not answered|was lost/);
+      wire.mend();
+      await persist(() => send(3));
+      expect(await end.payloads()).toEqual([1, 2, 3]);
+      await close();
+    });
+  });
+});
