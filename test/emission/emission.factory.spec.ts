@@ -242,7 +242,11 @@ describe('emit refuses', () => {
     ['a negative time to live', { ttlMs: -1 }, 'ttlMs takes milliseconds of 0 or more, but got -1'],
     ['a time to live that is none', { ttlMs: Number.NaN }, 'but got NaN'],
     ['a flag that is none', { crossTenant: 'yes' }, 'crossTenant takes true or false'],
-    ['an unknown option', { ttl: 5 }, 'emit has no option "ttl". It has: crossTenant, delayMs, key, '],
+    [
+      'an unknown option',
+      { ttl: 5 },
+      'emit has no option "ttl". It has: crossTenant, delayMs, key, ',
+    ],
     ['options that are null', null, "emit's options are an object"],
     ['options that are a text', 'key', "emit's options are an object"],
     ['options that are an array', [], "emit's options are an object"],
