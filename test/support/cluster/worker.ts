@@ -111,4 +111,6 @@ async function emit(count: number): Promise<void> {
 
 process.on('message', (count: number) => void emit(count).then(() => process.send?.('emitted')));
 process.on('SIGTERM', () => void app.close().then(() => process.exit(0)));
+// Nobody is left who would stop it.
+process.on('disconnect', () => process.exit(1));
 process.send?.('ready');
