@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { breaches } from './support/floors.js';
-import { librarySources } from './support/imports.js';
+import { librarySources, root } from './support/imports.js';
 
 describe('The floor plan', () => {
   it('is kept by every file of lib', () => {
@@ -8,6 +10,20 @@ describe('The floor plan', () => {
 
     expect(sources.size).toBeGreaterThan(0);
     expect(breaches(sources)).toEqual([]);
+  });
+});
+
+describe('The tests on the build', () => {
+  it('find every file of lib there', () => {
+    const config = JSON.parse(readFileSync(join(root, 'test/jest.dist.json'), 'utf8')) as {
+      moduleNameMapper: Record<string, string>;
+    };
+    const [mapped] = Object.keys(config.moduleNameMapper);
+    const files = [...librarySources().keys()].filter((file) => file !== 'index.ts');
+
+    expect(
+      files.filter((file) => !new RegExp(mapped!).test(`../lib/${file.replace(/ts$/, 'js')}`)),
+    ).toEqual([]);
   });
 });
 
