@@ -10,7 +10,7 @@ import { UnitOrigin, type UnitOfWork } from './unit-of-work.js';
  *
  * Handlers that have always returned at once follow one another in one unit, as a context costs more than such a call. What one of
  * them left behind, a timer or a promise that nobody waits for, finds a buffer that has ended, as it would in a unit of its
- * own. A handler that has to be waited for is alone in its unit.
+ * own. A handler that has to be waited for is alone in its unit, from the second time on: nobody knows before the first.
  */
 export class Handling implements UnitOfWork {
   readonly cause: Emission;
