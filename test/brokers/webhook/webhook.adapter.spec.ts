@@ -13,6 +13,7 @@ import { Webhook } from 'standardwebhooks';
 import { AddressGuard } from '../../../lib/brokers/webhook/address-guard.js';
 import { arrivalOf, emissionOf, Unwritable, wireTo } from '../../support/brokers.js';
 import { OtherEnd } from '../../support/other-end.js';
+import { until } from '../../support/until.js';
 
 const SECRET = `whsec_${Buffer.from('a secret that nobody knows').toString('base64')}`;
 const OTHER = `whsec_${Buffer.from('the secret of yesterday..').toString('base64')}`;
@@ -137,10 +138,7 @@ describe('A WebhookAdapter', () => {
     await app.get(Emissions).run(() => {
       for (let n = 0; n < 10; n++) app.get(Emissions).emit('e', { n });
     });
-    while (healthy.hits.length < 10 || stuck.hits.length < 1) {
-      // oxlint-disable-next-line no-await-in-loop
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
+    await until(() => healthy.hits.length >= 10 && stuck.hits.length >= 1);
     expect([healthy.hits.length, stuck.hits.length]).toEqual([10, 1]);
     await stuck.close();
     await app.close();
@@ -219,10 +217,7 @@ describe('A WebhookAdapter', () => {
       ...CONTEXT,
       signal: stop.signal,
     });
-    while (end.hits.length === 0) {
-      // oxlint-disable-next-line no-await-in-loop
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
+    await until(() => end.hits.length > 0);
     stop.abort(new Error('Time is over'));
     await expect(sent).rejects.toThrow(/Time is over/);
   });
