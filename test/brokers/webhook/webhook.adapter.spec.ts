@@ -6,11 +6,18 @@ import {
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
-import { ConfigurationError, Emissions, PartialDeliveryError } from 'nestjs-emissions';
+import {
+  ConfigurationError,
+  Emissions,
+  EmissionsModule,
+  PartialDeliveryError,
+} from 'nestjs-emissions';
+import { EmissionsDurableModule } from 'nestjs-emissions/durable';
 import { adapterContract, createEmission, serveAdapter } from 'nestjs-emissions/testing';
 import { WebhookAdapter, type WebhookOptions, type WebhookOutcome } from 'nestjs-emissions/webhook';
 import { Webhook } from 'standardwebhooks';
 import { AddressGuard } from '../../../lib/brokers/webhook/address-guard.js';
+import { start } from '../../support/app.js';
 import { arrivalOf, emissionOf, Unwritable, wireTo } from '../../support/brokers.js';
 import { OtherEnd } from '../../support/other-end.js';
 import { until } from '../../support/until.js';
@@ -142,6 +149,28 @@ describe('A WebhookAdapter', () => {
     expect([healthy.hits.length, stuck.hits.length]).toEqual([10, 1]);
     await stuck.close();
     await app.close();
+  });
+
+  it('stored, owes each endpoint a delivery of its own: a dead one neither blocks nor repeats the others', async () => {
+    await using healthy = await receiver();
+    let refusals = 2;
+    await using dead = await receiver((_, response) => {
+      response.statusCode = refusals-- > 0 ? 500 : 200;
+      response.end();
+    });
+    const consumer = { durable: true, retry: { attempts: 5, backoffMs: 1, jitter: 0 } };
+    await using app = await start({
+      imports: [
+        EmissionsModule.forRoot({
+          adapters: WebhookAdapter.each([healthy.endpoint, dead.endpoint], LOOPBACK, consumer),
+        }),
+        EmissionsDurableModule.forRoot({ embedded: 'memory://' }),
+      ],
+    });
+    await app.emissions.run(() => app.emissions.emit('e', { n: 1 }));
+    await until(() => dead.hits.length >= 3);
+
+    expect([healthy.hits.length, dead.hits.length]).toEqual([1, 3]);
   });
 
   it('keeps the order of a key at an endpoint that refuses one', async () => {
