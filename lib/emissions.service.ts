@@ -312,7 +312,8 @@ export class Emissions {
 
   /**
    * What became of an emission at each of its consumers, as long as it is remembered (option `ledger`); `undefined` afterwards,
-   * and for what was never handed over. Critical handlers are part of the commit, and not among them.
+   * and for what was never handed over. Critical handlers are part of the commit, and not among them; of durable ones,
+   * `DurableDeliveries.status` tells.
    *
    * @throws ConfigurationError without the option `ledger`
    */
