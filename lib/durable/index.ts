@@ -22,5 +22,7 @@ export { fromPg } from './executors/from-pg.js';
 export type { PgClient, PgPool } from './executors/from-pg.js';
 export { fromPglite } from './executors/from-pglite.js';
 export type { PgliteDatabase, PgliteTransaction } from './executors/from-pglite.js';
+export { fromPrisma } from './executors/from-prisma.js';
+export type { PrismaDatabase, PrismaTransactionOptions } from './executors/from-prisma.js';
 export { fromTypeOrm } from './executors/from-type-orm.js';
 export type { TypeOrmManager, TypeOrmSource } from './executors/from-type-orm.js';

@@ -3,6 +3,7 @@ import { MikroORM } from '@mikro-orm/postgresql';
 import { EntitySchema } from '@mikro-orm/core';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
+import { PrismaPg } from '@prisma/adapter-pg';
 import { sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/node-postgres';
 import knexOf from 'knex';
@@ -22,6 +23,7 @@ import {
   fromMikroOrm,
   fromPg,
   fromPglite,
+  fromPrisma,
   fromTypeOrm,
 } from 'nestjs-emissions/durable';
 import pg from 'pg';
@@ -29,6 +31,7 @@ import { DataSource } from 'typeorm';
 import { RecordingAdapter } from '../support/adapters.js';
 import { start, type RunningApp } from '../support/app.js';
 import { DATABASE_URL, postgres, type TestDatabase } from '../support/databases.js';
+import { PrismaClient } from '../support/prisma/generated/client.js';
 import { listen } from '../support/signals.js';
 import { until } from '../support/until.js';
 
@@ -117,6 +120,17 @@ const layers: Record<string, (table: string) => Promise<Layer>> = {
       // Written when the work is done, as MikroORM does.
       insert: (em, id) => em.persist(em.create(Row, { id })).flush(),
       close: () => orm.close(),
+    };
+  },
+  Prisma: async (table) => {
+    const [schema] = table.split('.') as [string];
+    const adapter = new PrismaPg({ connectionString: DATABASE_URL! }, { schema });
+    const prisma = new PrismaClient({ adapter });
+    return {
+      source: fromPrisma(prisma, { timeout: 30_000 }),
+      insert: (tx: Parameters<Parameters<typeof prisma.$transaction>[0]>[0], id) =>
+        tx.row.create({ data: { id } }),
+      close: () => prisma.$disconnect(),
     };
   },
 };
