@@ -8,7 +8,9 @@ import { DURABLE_ATTEMPTS, DURABLE_RETRY } from './emission/durable.settings.js'
 import type { Destination } from './emission/destination.js';
 import { ConfigurationError } from './emission/emission.errors.js';
 import { quote } from './emission/quote.js';
+import type { Tracing } from './emission/tracing.js';
 import { consumerOptionsOf, type PipelineOptions } from './pipeline/pipeline.options.js';
+import { TracedAdapter } from './traced.adapter.js';
 
 /**
  * An adapter as the pipeline serves it: it takes every name, and says itself what it is interested in.
@@ -20,6 +22,7 @@ export function adapterDestination(
   adapter: EmissionAdapter,
   consumer: ConsumerSettings,
   defaults: PipelineOptions,
+  tracing?: Tracing,
 ): Destination {
   if (typeof adapter?.deliver !== 'function') {
     throw new ConfigurationError(
@@ -29,7 +32,10 @@ export function adapterDestination(
   return {
     kind: 'adapter',
     name,
-    adapter,
+    adapter:
+      tracing === undefined
+        ? adapter
+        : new TracedAdapter(adapter, consumer?.durable === true, tracing),
     options:
       consumer?.durable === true
         ? durableOptionsOf(name, consumer)

@@ -18,6 +18,7 @@ import {
 } from './emission/durable-engine.js';
 import type { EmissionClass } from './emission/emission-type.decorator.js';
 import { ConfigurationError } from './emission/emission.errors.js';
+import { Tracing } from './emission/tracing.js';
 import { EMISSIONS_OPTIONS, type ResolvedEmissionsOptions } from './emissions.options.js';
 import { Emissions } from './emissions.service.js';
 import { EmissionStreams } from './emission.streams.js';
@@ -47,6 +48,7 @@ export class EmissionsLauncher
     private readonly pipeline: Pipeline,
     private readonly discovery: DiscoveryService,
     private readonly transactions: Transactions,
+    private readonly tracing: Tracing,
     @Inject(EMISSIONS_OPTIONS) private readonly options: ResolvedEmissionsOptions,
   ) {}
 
@@ -55,7 +57,7 @@ export class EmissionsLauncher
     const durable: DurableDestination[] = [];
     for (const { name, adapter, consumer } of this.adapters.explore()) {
       if (consumer?.durable !== true) this.emissions.addAdapter(name, adapter, consumer);
-      else durable.push(durableAdapter(name, adapter, consumer, this.options));
+      else durable.push(durableAdapter(name, adapter, consumer, this.options, this.tracing));
     }
     const found = this.handlers.explore();
     const handlers = found.map(({ id, pattern, options, host }) =>
@@ -127,8 +129,9 @@ function durableAdapter(
   adapter: EmissionAdapter,
   consumer: ConsumerSettings,
   { pipeline }: ResolvedEmissionsOptions,
+  tracing: Tracing,
 ): DurableDestination {
-  const destination = adapterDestination(name, adapter, consumer, pipeline);
+  const destination = adapterDestination(name, adapter, consumer, pipeline, tracing);
   const { attempts } = destination.options.retry;
   return { destination, settings: { maxAttempts: attempts, onDead: 'block' } };
 }

@@ -9,6 +9,7 @@ import { GraphqlOperations } from './buffer/graphql-operation.js';
 import { RequestOptions } from './buffer/request.options.js';
 import { EmissionFactory } from './emission/emission.factory.js';
 import { TopicRouter } from './emission/topics.js';
+import { Tracing } from './emission/tracing.js';
 import { EmissionStreams } from './emission.streams.js';
 import {
   EmissionsFeatureModule,
@@ -48,6 +49,7 @@ type Options = ResolvedEmissionsOptions;
 /** The floors, from the bottom up; each is made of what stands below it. */
 const providers: Provider[] = [
   MetadataScanner,
+  Tracing,
   {
     provide: EMISSIONS_OPTIONS,
     useFactory: (given: EmissionsOptions): Options => resolveEmissionsOptions(given),
@@ -66,15 +68,15 @@ const providers: Provider[] = [
   },
   {
     provide: EmissionFactory,
-    useFactory: (topics: TopicRouter, { snapshot, tenancy }: Options) =>
-      new EmissionFactory(topics, { snapshot, tenancyKey: tenancy?.key }),
-    inject: [TopicRouter, EMISSIONS_OPTIONS],
+    useFactory: (topics: TopicRouter, { snapshot, tenancy }: Options, tracing: Tracing) =>
+      new EmissionFactory(topics, { snapshot, tenancyKey: tenancy?.key }, tracing),
+    inject: [TopicRouter, EMISSIONS_OPTIONS, Tracing],
   },
   {
     provide: Pipeline,
-    useFactory: ({ pipeline, ledger }: Options, { clock }: EmissionFactory) =>
-      new Pipeline(pipeline, clock, ledger && new Ledger(ledger, clock)),
-    inject: [EMISSIONS_OPTIONS, EmissionFactory],
+    useFactory: ({ pipeline, ledger }: Options, { clock }: EmissionFactory, tracing: Tracing) =>
+      new Pipeline(pipeline, clock, ledger && new Ledger(ledger, clock), tracing),
+    inject: [EMISSIONS_OPTIONS, EmissionFactory, Tracing],
   },
   {
     provide: BufferContext,
@@ -90,9 +92,9 @@ const providers: Provider[] = [
   HandlerRegistry,
   {
     provide: HandlerInvoker,
-    useFactory: (buffers: BufferContext, transactions: Transactions) =>
-      new HandlerInvoker(buffers, (...given) => transactions.run(...given)),
-    inject: [BufferContext, Transactions],
+    useFactory: (buffers: BufferContext, transactions: Transactions, tracing: Tracing) =>
+      new HandlerInvoker(buffers, (...given) => transactions.run(...given), tracing),
+    inject: [BufferContext, Transactions, Tracing],
   },
   {
     provide: CriticalHandlers,

@@ -22,6 +22,7 @@ import {
 import type { Emission } from './emission/emission.js';
 import type { EmissionPattern } from './emission/pattern.js';
 import { quote } from './emission/quote.js';
+import { Tracing } from './emission/tracing.js';
 import type { TransactionSource } from './emission/transaction-source.js';
 import { EmissionStreams } from './emission.streams.js';
 import { EMISSIONS_OPTIONS, type ResolvedEmissionsOptions } from './emissions.options.js';
@@ -75,6 +76,7 @@ export class Emissions {
     private readonly streams: EmissionStreams,
     private readonly planner: PipelinePlanner,
     private readonly transactions: Transactions,
+    private readonly tracing: Tracing,
     @Inject(EMISSIONS_OPTIONS) private readonly options: ResolvedEmissionsOptions,
   ) {}
 
@@ -277,7 +279,13 @@ export class Emissions {
    * @throws ConsumerNameError when an adapter has that name
    */
   addAdapter(name: string, adapter: EmissionAdapter, consumer: ConsumerSettings = {}): void {
-    const destination = adapterDestination(name, adapter, consumer, this.options.pipeline);
+    const destination = adapterDestination(
+      name,
+      adapter,
+      consumer,
+      this.options.pipeline,
+      this.tracing,
+    );
     if (consumer?.durable === true) {
       throw new ConfigurationError(
         `The adapter ${name} is added at run time, and cannot be durable: what is stored for it would wait for an adapter that no other ` +

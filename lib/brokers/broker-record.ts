@@ -13,8 +13,8 @@ export interface BrokerRecord {
   /** The emission's: what brokers keep in order. */
   readonly key: string | undefined;
   /**
-   * `message-id` (the emission's id), `correlation-id`, `causation-id`, `tenant`, `traceparent` and `content-type`, as far as there
-   * is one; in binary mode also the attributes of the CloudEvent.
+   * `message-id` (the emission's id), `correlation-id`, `causation-id`, `tenant`, `traceparent`, `tracestate` and `content-type`, as
+   * far as there is one; in binary mode also the attributes of the CloudEvent.
    */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | Uint8Array;

@@ -44,6 +44,7 @@ export function writeEmission(
   set('causation-id', emission.causationId);
   set('tenant', emission.tenant);
   set('traceparent', emission.metadata['traceparent']);
+  set('tracestate', emission.metadata['tracestate']);
   if (typeof format === 'function') {
     const { body, contentType, headers: more = {} } = format(emission);
     if (typeof body !== 'string' && !ArrayBuffer.isView(body)) {
@@ -83,16 +84,18 @@ export interface ReceivedRecord {
 export function cloudEventOf({ headers, body }: ReceivedRecord): Record<string, unknown> {
   const text = textOf(body);
   const event: Record<string, unknown> = {};
+  const trace: Record<string, unknown> = {};
   let type = '';
   for (const [given, value] of Object.entries(headers)) {
     const name = given.toLowerCase();
     if (name === 'content-type') type = textOf(value);
+    if (TRACE.includes(name) && textOf(value) !== '') trace[name] = textOf(value);
     const [, prefix, attribute] = /^(ce[_-]|cloudevents[_:])(.+)$/.exec(name) ?? [];
     if (attribute === undefined) continue;
     event[attribute] = prefix === 'ce-' ? percentDecoded(textOf(value)) : textOf(value);
   }
   if (type.startsWith('application/cloudevents+json')) {
-    return JSON.parse(text) as Record<string, unknown>;
+    return withTrace(JSON.parse(text) as Record<string, unknown>, trace);
   }
   if (event['specversion'] === undefined) {
     throw new TypeError(
@@ -100,7 +103,17 @@ export function cloudEventOf({ headers, body }: ReceivedRecord): Record<string, 
     );
   }
   if (text !== '') event['data'] = JSON.parse(text) as unknown;
-  return event;
+  return withTrace(event, trace);
+}
+
+const TRACE = ['traceparent', 'tracestate'];
+
+/** What the event itself says is where it was made; a record that was sent by others may only say who sent it. */
+function withTrace(
+  event: Record<string, unknown>,
+  trace: Record<string, unknown>,
+): Record<string, unknown> {
+  return event?.['traceparent'] === undefined ? Object.assign(event, trace) : event;
 }
 
 const UNSAFE = /[^\u0021-\u007E]|["%]/gu;

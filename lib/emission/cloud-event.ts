@@ -21,6 +21,8 @@ export interface CloudEvent {
   data: unknown;
   /** W3C trace context, taken from `metadata.traceparent`. */
   traceparent?: string;
+  /** The same, from `metadata.tracestate`. */
+  tracestate?: string;
   tenant?: string;
   topic?: string;
   correlationid: string;
@@ -45,7 +47,7 @@ const DEFAULT_SOURCE = '/nestjs-emissions';
  * written as JSON can (maps as entries, bigints and bytes as strings).
  */
 export function toCloudEvent(emission: Emission): CloudEvent {
-  const { traceparent } = emission.metadata;
+  const { traceparent, tracestate } = emission.metadata;
   return {
     specversion: '1.0',
     id: emission.id,
@@ -56,6 +58,7 @@ export function toCloudEvent(emission: Emission): CloudEvent {
     ...defined('subject', emission.key),
     data: toJsonValue(emission.payload),
     ...defined('traceparent', isText(traceparent) ? traceparent : undefined),
+    ...defined('tracestate', isText(tracestate) ? tracestate : undefined),
     ...defined('tenant', emission.tenant),
     ...defined('topic', emission.topic),
     correlationid: emission.correlationId,
@@ -187,11 +190,14 @@ function metadataOf(given: Given): Readonly<Record<string, unknown>> {
   if (metadata !== undefined && !isRecord(metadata)) {
     throw malformed('metadata', 'an object, or one as JSON', written);
   }
-  const traceparent = optional(given, 'traceparent');
+  const trace = {
+    ...defined('traceparent', optional(given, 'traceparent')),
+    ...defined('tracestate', optional(given, 'tracestate')),
+  };
   const copied = snapshot(metadata ?? {}, 'metadata') as Readonly<Record<string, unknown>>;
-  return traceparent === undefined || copied['traceparent'] === traceparent
+  return Object.entries(trace).every(([name, value]) => copied[name] === value)
     ? copied
-    : snapshot({ ...copied, traceparent }, 'metadata');
+    : snapshot({ ...copied, ...trace }, 'metadata');
 }
 
 /** What JSON says; `null` when it is none. */

@@ -7,6 +7,7 @@ import { Ids } from './ids.js';
 import { quote } from './quote.js';
 import { sealed, snapshot } from './snapshot.js';
 import type { TopicRouter } from './topics.js';
+import { Tracing, type Tracer } from './tracing.js';
 
 /** What one may say about an emission beside name, payload and metadata. */
 export interface EmitOptions {
@@ -63,15 +64,21 @@ export class EmissionFactory {
   readonly #ids = new Ids();
   readonly #topics: TopicRouter;
   readonly #options: EmissionFactoryOptions;
+  readonly #tracing: Tracing;
   /** Names that passed the check, with their topics, so that each name pays for that once. */
   readonly #names = new Map<string, string | undefined>();
   #topicsVersion = -1;
   #lastName: string | undefined;
   #lastTopic: string | undefined;
 
-  constructor(topics: TopicRouter, options: EmissionFactoryOptions) {
+  constructor(
+    topics: TopicRouter,
+    options: EmissionFactoryOptions,
+    tracing: Tracing = new Tracing(),
+  ) {
     this.#topics = topics;
     this.#options = options;
+    this.#tracing = tracing;
   }
 
   /**
@@ -90,6 +97,7 @@ export class EmissionFactory {
     const deep = this.#options.snapshot === 'deep';
     const copied = deep ? snapshot(payload) : payload;
     const stamped = this.#metadata(metadata, origin.metadata, deep);
+    const { tracer } = this.#tracing;
     const { cause } = origin;
     const occurredAt = this.clock.now();
     const id = this.#ids.next(occurredAt);
@@ -98,7 +106,7 @@ export class EmissionFactory {
       name,
       topic,
       payload: copied,
-      metadata: stamped,
+      metadata: tracer === undefined ? stamped : traced(stamped, tracer),
       // What a payload says may come from a client: it goes behind everything the application says.
       tenant:
         options?.tenant ??
@@ -198,6 +206,17 @@ function merge(
     // A getter throws: the snapshot tells which.
     return { ...stamp, ...snapshot(said, 'metadata') };
   }
+}
+
+/** What the application says goes before the active trace: it may have it from elsewhere. */
+function traced(
+  metadata: Readonly<Record<string, unknown>>,
+  tracer: Tracer,
+): Readonly<Record<string, unknown>> {
+  if (metadata['traceparent'] !== undefined) return metadata;
+  const trace = tracer.stamp();
+  if (trace === undefined) return metadata;
+  return Object.freeze({ ...metadata, ...trace });
 }
 
 function ownField(value: unknown, key: string): unknown {

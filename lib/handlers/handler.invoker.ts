@@ -1,5 +1,6 @@
 import type { DeliveryContext } from '../emission/adapter.js';
 import type { Emission } from '../emission/emission.js';
+import { Tracing } from '../emission/tracing.js';
 import type { Transact, TransactionSource } from '../emission/transaction-source.js';
 import { callsAreHeard, signal } from '../telemetry/signal.js';
 import type { EmissionHandler, Handler, HandlerContext } from './handler.js';
@@ -57,11 +58,13 @@ export interface HandlerCall extends DeliveryContext {
 export class HandlerInvoker {
   readonly #scope: InvocationScope;
   readonly #transact: Transact;
+  readonly #tracing: Tracing;
 
   /** @param transact runs work in a transaction, for handlers whose call has none of its own */
-  constructor(scope: InvocationScope, transact: Transact) {
+  constructor(scope: InvocationScope, transact: Transact, tracing: Tracing = new Tracing()) {
     this.#scope = scope;
     this.#transact = transact;
+    this.#tracing = tracing;
   }
 
   /**
@@ -77,8 +80,22 @@ export class HandlerInvoker {
     const context = new CallContext(call, handler, this.#transact);
     const method = handler.host.resolve(emission);
     if (!(method instanceof Promise))
-      return this.#scope.call(emission, method, context, RULES, outlet);
-    return method.then((resolved) => this.#scope.call(emission, resolved, context, RULES, outlet));
+      return this.#scope.call(emission, this.#traced(method), context, RULES, outlet);
+    return method.then((resolved) =>
+      this.#scope.call(emission, this.#traced(resolved), context, RULES, outlet),
+    );
+  }
+
+  /** The scope gives each call an async context of its own, so that it is traced within. */
+  #traced(method: EmissionHandler<never>): EmissionHandler<never> {
+    const { tracer } = this.#tracing;
+    if (tracer === undefined) return method;
+    return (payload, emission, context) => {
+      const { handlerId: consumer, deliveryId } = context;
+      const durable = deliveryId !== undefined;
+      const call = { kind: 'handler', consumer, durable, batch: [emission], context } as const;
+      return tracer.call(call, () => method(payload, emission, context));
+    };
   }
 }
 

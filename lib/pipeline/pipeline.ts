@@ -4,6 +4,7 @@ import type { Clock } from '../emission/clock.js';
 import type { Destination } from '../emission/destination.js';
 import type { Emission } from '../emission/emission.js';
 import type { SqlExecutor } from '../emission/sql-executor.js';
+import { Tracing } from '../emission/tracing.js';
 import { LimitedCalls } from './attempt.js';
 import { Consumer, type ConsumerHost } from './consumer.js';
 import { Arrivals } from './arrivals.js';
@@ -39,6 +40,7 @@ export type Tap = (emissions: readonly Emission[]) => void;
 export class Pipeline implements ConsumerHost {
   readonly #logger = new Logger('Emissions');
   readonly #options: PipelineOptions;
+  readonly #tracing: Tracing;
   readonly #arrivals = new Arrivals();
   readonly #turns = new Turns(() => this.#giveOut());
   readonly #routes = new Routes();
@@ -59,8 +61,10 @@ export class Pipeline implements ConsumerHost {
     options: PipelineOptions,
     readonly clock: Clock,
     readonly ledger?: Ledger,
+    tracing: Tracing = new Tracing(),
   ) {
     this.#options = options;
+    this.#tracing = tracing;
     this.#early = new EarlyEmissions(options.capacity);
     this.#handOver = new HandOver(options.waitTimeoutMs, (waited) => this.#notify(waited));
   }
@@ -155,6 +159,13 @@ export class Pipeline implements ConsumerHost {
    * @throws whatever a participant throws
    */
   offer(emissions: readonly Emission[]): void | Promise<void> {
+    const { tracer } = this.#tracing;
+    return tracer === undefined
+      ? this.#offer(emissions)
+      : tracer.commit(emissions, () => this.#offer(emissions));
+  }
+
+  #offer(emissions: readonly Emission[]): void | Promise<void> {
     if (this.#state === 'closed') throw new PipelineClosedError();
     for (const participant of this.#participants) {
       const accepted = participant.accept(emissions);
@@ -172,6 +183,16 @@ export class Pipeline implements ConsumerHost {
    * @throws PipelineClosedError after the pipeline has closed; whatever a participant throws
    */
   async accept(
+    emissions: readonly Emission[],
+    executor: SqlExecutor,
+  ): Promise<readonly Emission[]> {
+    const { tracer } = this.#tracing;
+    return tracer === undefined
+      ? this.#accepted(emissions, executor)
+      : tracer.commit(emissions, () => this.#accepted(emissions, executor));
+  }
+
+  async #accepted(
     emissions: readonly Emission[],
     executor: SqlExecutor,
   ): Promise<readonly Emission[]> {

@@ -24,7 +24,7 @@ const order = createEmission(
     key: 'kunde "7" 100 % ✓',
     source: 'shop',
     ttlMs: 60_000,
-    metadata: { traceparent: TRACEPARENT, user: 'Zoë' },
+    metadata: { traceparent: TRACEPARENT, tracestate: 'vendor=1', user: 'Zoë' },
     cause,
   },
 );
@@ -48,6 +48,7 @@ describe('A record', () => {
         'causation-id': cause.id,
         tenant: 'org-1',
         traceparent: TRACEPARENT,
+        tracestate: 'vendor=1',
         ce_specversion: '1.0',
         ce_id: order.id,
         ce_type: 'order.created',
@@ -55,6 +56,20 @@ describe('A record', () => {
       body: '{"id":"ø-1","total":12.5,"when":"1970-01-01T00:00:00.000Z"}',
     });
   });
+
+  it.each(['binary', 'structured'] as const)(
+    'of somebody else is traced by the headers of %s mode where the event says nothing itself',
+    (format) => {
+      const traceless = createEmission('order.created', 1);
+      const { headers, body } = writeEmission(traceless, format, STYLES[0]!);
+      const traced = { ...headers, Traceparent: TRACEPARENT, tracestate: '' };
+      expect(cloudEventOf({ headers: traced, body })).toMatchObject({ traceparent: TRACEPARENT });
+      expect(cloudEventOf({ headers: traced, body })).not.toHaveProperty('tracestate');
+      const own = writeEmission(order, format, STYLES[0]!);
+      const sent = { ...own.headers, traceparent: TRACEPARENT.replace('b7', 'b8') };
+      expect(cloudEventOf({ ...own, headers: sent })).toMatchObject({ traceparent: TRACEPARENT });
+    },
+  );
 
   describe.each(STYLES)('with headers as $prefix', (style) => {
     it.each(['binary', 'structured'] as const)('comes back equal in %s mode', (format) => {

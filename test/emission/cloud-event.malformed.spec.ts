@@ -12,7 +12,15 @@ import { hostile } from '../support/payloads.js';
 const event = { specversion: '1.0', id: '1', source: '/s', type: 'order.created' };
 const ATTRIBUTES = [
   ...['specversion', 'id', 'source', 'type', 'time', 'subject', 'data', 'data_base64', 'metadata'],
-  ...['tenant', 'topic', 'traceparent', 'correlationid', 'causationid', 'emissionsource'],
+  ...[
+    'tenant',
+    'topic',
+    'traceparent',
+    'tracestate',
+    'correlationid',
+    'causationid',
+    'emissionsource',
+  ],
   ...['depth', 'occurredat', 'initializedat', 'ttlms'],
 ];
 
@@ -45,6 +53,8 @@ describe('A malformed CloudEvent is refused with an InvalidEmissionError', () =>
     ['correlationid', false],
     ['causationid', []],
     ['traceparent', 5],
+    ['tracestate', 5],
+    ['tracestate', ''],
     ['emissionsource', 5],
     ['data_base64', 5],
     ['metadata', 'text'],

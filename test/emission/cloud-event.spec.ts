@@ -14,7 +14,11 @@ const overTheWire = (event: unknown): unknown => JSON.parse(JSON.stringify(event
 const full = factory.create(
   'order.created',
   { id: '1', lines: [{ sku: 'a' }] },
-  { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', user: { id: 7 } },
+  {
+    traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+    tracestate: 'vendor=1,other=2',
+    user: { id: 7 },
+  },
   { key: 'order-1', tenant: 'org-1', ttlMs: 1_500.5, source: 'shop' },
   {
     initializedAt: 1_700_000_000_000.125,
@@ -55,6 +59,7 @@ describe('A CloudEvent', () => {
       subject: 'order-1',
       data: full.payload,
       traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+      tracestate: 'vendor=1,other=2',
       tenant: 'org-1',
       topic: 'orders',
       correlationid: full.correlationId,
@@ -209,13 +214,14 @@ describe('A CloudEvent from elsewhere', () => {
       subject: 'order-9',
       time: '2023-11-14T23:13:20.123456+01:00',
       traceparent: '00-a-b-01',
+      tracestate: 'vendor=1',
       data: { n: 1 },
       unknownextension: 'x',
     });
     expect(emission).toMatchObject({
       key: 'order-9',
       payload: { n: 1 },
-      metadata: { traceparent: '00-a-b-01' },
+      metadata: { traceparent: '00-a-b-01', tracestate: 'vendor=1' },
     });
     expect(emission.occurredAt).toBeCloseTo(1_700_000_000_123.456, 2);
   });
