@@ -4,7 +4,7 @@ import type { Emission } from '../emission/emission.js';
 import type { DeliveryMessage } from '../telemetry/channels.js';
 import { signal } from '../telemetry/signal.js';
 import type { Claim, FailedClaim } from './delivery.js';
-import { DeliveryLostError } from './durable.errors.js';
+import { DeliveryLostError, type UnknownTypeError } from './durable.errors.js';
 
 const SILENCE_MS = 10_000;
 
@@ -12,6 +12,7 @@ const SILENCE_MS = 10_000;
 export class DeliveryReport {
   readonly #logger = new Logger('Emissions');
   readonly #destination: Destination;
+  readonly #unknown = new Set<string>();
   #troubledAt = Number.NEGATIVE_INFINITY;
 
   constructor(destination: Destination) {
@@ -57,6 +58,15 @@ export class DeliveryReport {
       signal('emissions:delivery:failed', () => ({ ...this.#about(claim), error, delayMs: 0 }));
       this.#logger.warn(error.message);
     }
+  }
+
+  /** One needs a class that is not known here; each is said once. */
+  unknown({ type, message }: UnknownTypeError): void {
+    const about = { reason: 'type', consumer: this.#destination.name, count: 1, type } as const;
+    signal('emissions:delivery:unknown', () => about);
+    if (this.#unknown.has(message)) return;
+    this.#unknown.add(message);
+    this.#logger.warn(`${message} It waits for a process that does.`);
   }
 
   /** A handler failed after it had completed its delivery in a transaction. */

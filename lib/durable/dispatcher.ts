@@ -1,4 +1,3 @@
-import { Logger } from '@nestjs/common';
 import type { Clock } from '../emission/clock.js';
 import type { RetryOptions } from '../emission/consumer.options.js';
 import type { DeliveryContext } from '../emission/adapter.js';
@@ -37,13 +36,11 @@ export interface DispatcherParts {
  */
 export class Dispatcher {
   readonly lanes: readonly Lane[];
-  readonly #logger = new Logger('Emissions');
   readonly #destination: Destination;
   readonly #retry: RetryOptions;
   readonly #parts: DispatcherParts;
   readonly #report: DeliveryReport;
   readonly #running = new Set<DeliveryAttempt>();
-  readonly #warned = new Set<string>();
   /** What one delivery takes, in milliseconds, as it has been lately. */
   #pace = Number.POSITIVE_INFINITY;
   #turn = 0;
@@ -204,14 +201,20 @@ export class Dispatcher {
     if (!attempt.open.has(claim)) {
       throw new DeliveryLostError(this.name, claim.id, claim.attempt);
     }
-    const result = await this.#parts.transact(source, work, async (executor) => {
-      const kept = await this.#parts.store.complete(lane.queue.name, [claim], executor);
-      if (!kept.has(claim.id)) throw new DeliveryLostError(this.name, claim.id, claim.attempt);
-    });
-    attempt.open.delete(claim);
-    lane.forget(claim);
-    this.#report.completed([claim]);
-    return result;
+    try {
+      const result = await this.#parts.transact(source, work, async (executor) => {
+        // From here until the transaction ends, others may see it completed before this process hears that it is.
+        lane.leaving.add(claim);
+        const kept = await this.#parts.store.complete(lane.queue.name, [claim], executor);
+        if (!kept.has(claim.id)) throw new DeliveryLostError(this.name, claim.id, claim.attempt);
+      });
+      attempt.open.delete(claim);
+      lane.forget(claim);
+      this.#report.completed([claim]);
+      return result;
+    } finally {
+      lane.leaving.delete(claim);
+    }
   }
 
   /** The emission, unless it is not to be handled, or cannot be. */
@@ -223,7 +226,7 @@ export class Dispatcher {
       lane.complete(claim);
     } catch (error) {
       if (error instanceof UnknownTypeError) {
-        this.#warnOnce(error.type, `${error.message} It waits for a process that does.`);
+        this.#report.unknown(error);
         void lane.release([claim], UNKNOWN_PAUSE_MS);
       } else {
         lane.fail({ claim, error: keptError(claim, error), delayMs: undefined });
@@ -276,12 +279,6 @@ export class Dispatcher {
   #learn({ durationMs, claims }: DeliveryAttempt): void {
     const each = Math.max(durationMs / claims.length, 0.001);
     this.#pace = Number.isFinite(this.#pace) ? this.#pace * 0.8 + each * 0.2 : each;
-  }
-
-  #warnOnce(what: string, message: string): void {
-    if (this.#warned.has(what)) return;
-    this.#warned.add(what);
-    this.#logger.warn(message);
   }
 }
 

@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { Clock } from '../emission/clock.js';
 import type { DurableDestination, DurableEngine, DurablePlan } from '../emission/durable-engine.js';
 import { ConfigurationError } from '../emission/emission.errors.js';
+import { signal } from '../telemetry/signal.js';
 import { DeliveryAcceptor } from './delivery.acceptor.js';
 import type { DeliveryQueue } from './delivery.js';
 import type { DeliveryStore } from './delivery.store.js';
@@ -142,6 +143,10 @@ export class PostgresEngine implements DurableEngine {
     const counts = await this.store.counts(names);
     for (const { queue, waiting, dead } of counts) {
       if (waiting + dead === 0) continue;
+      const about = {
+        ...({ reason: 'handler', consumer: ownerOf(queue), count: waiting + dead } as const),
+      };
+      signal('emissions:delivery:unknown', () => about);
       this.#logger.warn(
         `${waiting + dead} deliveries are stored for '${ownerOf(queue)}', which this application does not have: they wait for one that ` +
           `does. If the handler was renamed, give it the old id: @OnEmission(…, { durable: true, id: '${ownerOf(queue)}' }).`,

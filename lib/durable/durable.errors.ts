@@ -40,13 +40,25 @@ export class DeliveryDataError extends EmissionsError {
   }
 }
 
-/** What is stored needs a class that this process does not know; the delivery waits for one that does. */
+/**
+ * What is stored needs a class that this process does not know, or not in that version; the delivery waits for a process that
+ * does.
+ */
 export class UnknownTypeError extends EmissionsError {
-  constructor(readonly type: string) {
+  constructor(
+    readonly type: string,
+    versions?: { readonly stored: number; readonly known: number },
+  ) {
     super(
       'EMISSIONS_UNKNOWN_TYPE',
-      `A delivery holds an instance of the class of '${type}', which this application does not know. Name the class in a handler's ` +
-        `pattern (@OnEmission(TheClass)), or list it: EmissionsDurableModule.forRoot({ types: [TheClass] }).`,
+      `A delivery holds an instance of the class of '${type}'` +
+        (versions === undefined
+          ? `, which this application does not know. Name the class in a handler's pattern (@OnEmission(TheClass)), or list it: ` +
+            `EmissionsDurableModule.forRoot({ types: [TheClass] }).`
+          : ` in version ${versions.stored}, and this application has version ${versions.known}` +
+            (versions.stored > versions.known
+              ? ': it was stored by a newer one.'
+              : `. Say how the one is made of the other: @EmissionType('${type}', { version: ${versions.known}, upcast: (stored, version) => ({ … }) }).`)),
     );
   }
 }

@@ -34,6 +34,8 @@ const MOST_AT_ONCE = 1_000;
 export class Lane {
   readonly queue: DeliveryQueue;
   readonly ready: Claim[] = [];
+  /** What a transaction is completing: a sign of life that no longer finds it says nothing. */
+  readonly leaving: Set<Claim> = new Set<Claim>();
   readonly #store: DeliveryStore;
   readonly #host: LaneHost;
   readonly #held = new Set<Claim>();
@@ -143,7 +145,7 @@ export class Lane {
     const kept = await this.#store.touch(this.queue.name, held);
     const lost = held.filter((claim) => !kept.has(claim.id) && this.#held.has(claim));
     // What was settled meanwhile is not lost.
-    const settling = new Set<Claim>(this.#inSettlement);
+    const settling = new Set<Claim>([...this.#inSettlement, ...this.leaving]);
     this.#lose(lost.filter((claim) => !settling.has(claim)));
   }
 

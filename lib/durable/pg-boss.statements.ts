@@ -63,7 +63,8 @@ export function statementsOf(schema: string, table: 'job' | 'job_common'): State
       SELECT (SELECT count(*) FROM i)::int AS stored, (SELECT count(*) FROM n)::int AS notified,
         (SELECT array_agg(m.queue) FROM m) AS missing`,
 
-    // From key to key along an index, as far as needed: what is queued behind the first of a key costs nothing.
+    // From key to key along an index, as far as needed: what is queued behind the first of a key costs nothing. The clock is read
+    // after the snapshot was taken: by `now()`, which is older, the first of a key might not be due yet and the second be.
     claimKeys: `
       WITH RECURSIVE keys AS (
         (SELECT j.singleton_key AS key FROM ${job} j WHERE ${queued} AND j.singleton_key > $2::text ORDER BY j.singleton_key LIMIT 1)
@@ -72,7 +73,7 @@ export function statementsOf(schema: string, table: 'job' | 'job_common'): State
         FROM keys k WHERE k.key IS NOT NULL),
       heads AS (
         SELECT h.id FROM keys k CROSS JOIN LATERAL (
-          SELECT j.id FROM ${job} j WHERE ${queued} AND j.singleton_key = k.key AND j.start_after <= ${schema}.job_now()
+          SELECT j.id FROM ${job} j WHERE ${queued} AND j.singleton_key = k.key AND j.start_after <= (SELECT clock_timestamp())
           ORDER BY j.state DESC, j.created_on, j.id LIMIT 1) h
         WHERE k.key IS NOT NULL AND NOT EXISTS (
           SELECT 1 FROM ${job} b WHERE b.name = $1 AND b.singleton_key = k.key AND b.state IN ('active', 'retry', 'failed')
@@ -101,13 +102,14 @@ export function statementsOf(schema: string, table: 'job' | 'job_common'): State
       WHERE j.name = $1 AND j.id = f.id AND j.retry_count = f.attempt - 1 AND j.state = 'active'
       RETURNING j.id`,
 
+    // What is to wait is one to be tried again, even if it was never begun: that holds back those of its key behind it.
     release: `
       WITH f AS (SELECT * FROM json_to_recordset($2::text::json) AS r(id uuid, attempt int))
       UPDATE ${job} j SET
-        state = CASE WHEN j.retry_count = 0 THEN 'created' ELSE 'retry' END::${schema}.job_state,
+        state = CASE WHEN j.retry_count = 0 AND $3::float8 = 0 THEN 'created' ELSE 'retry' END::${schema}.job_state,
         started_on = CASE WHEN j.retry_count = 0 THEN NULL ELSE j.started_on END,
         retry_count = greatest(j.retry_count - 1, 0),
-        start_after = clock_timestamp() + $3::float8 * interval '1 millisecond',
+        start_after = CASE WHEN $3::float8 = 0 THEN j.start_after ELSE clock_timestamp() + $3::float8 * interval '1 millisecond' END,
         heartbeat_on = NULL
       FROM f
       WHERE j.name = $1 AND j.id = f.id AND j.retry_count = f.attempt - 1 AND j.state = 'active'
@@ -144,7 +146,7 @@ export function statementsOf(schema: string, table: 'job' | 'job_common'): State
     // As a new one in its old place: `retry` would stand in the way of one of its key that is at work.
     retry: `
       WITH r AS (
-        UPDATE ${job} j SET state = 'created', policy = q.policy, completed_on = NULL, start_after = now(),
+        UPDATE ${job} j SET state = 'created', policy = q.policy, completed_on = NULL, start_after = least(j.start_after, now()),
           retry_limit = j.retry_count + 1 + q.retry_limit, deletion_seconds = q.deletion_seconds
         FROM ${schema}.queue q
         WHERE q.name = j.name AND j.name = ANY($1::text[]) AND ${ids} AND j.state = 'failed'

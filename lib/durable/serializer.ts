@@ -1,5 +1,9 @@
 import { types } from 'node:util';
-import { emissionTypeOf } from '../emission/emission-type.decorator.js';
+import {
+  emissionTypeOf,
+  type EmissionTypeDefinition,
+} from '../emission/emission-type.decorator.js';
+import { quote } from '../emission/quote.js';
 import { DeliveryDataError, UnknownTypeError } from './durable.errors.js';
 
 /** A value as JSON that people can read, and what JSON cannot say about it: by path, the type that stands there. */
@@ -11,8 +15,9 @@ export interface Serialized {
 /** The classes that can be made again, by the names they were marked with. */
 export type KnownTypes = ReadonlyMap<string, abstract new (...args: never[]) => object>;
 
-/** Puts `class:` in front of the name of an `@EmissionType`. */
+/** Stands in front of the name of an `@EmissionType`; behind it, `@` and the version, unless that is the first. */
 const CLASS = 'class:';
+const VERSIONED = /^(.*)@(\d+)$/s;
 const ERROR_FIELDS = ['name', 'message', 'stack', 'code'] as const;
 const BYTES = [
   ...[Int8Array, Uint8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array, Uint32Array],
@@ -37,7 +42,8 @@ export function serialize(value: unknown): Serialized {
 /**
  * Makes the value again; `json` is used up.
  *
- * @throws UnknownTypeError for an instance of a class that is not among the known ones
+ * @throws UnknownTypeError for an instance of a class that is not among the known ones, or not in this version
+ * @throws whatever a class's `upcast` throws
  */
 export function deserialize({ json, types: tags }: Serialized, known: KnownTypes): unknown {
   if (tags === undefined) return json;
@@ -85,7 +91,7 @@ function writeObject(value: object, path: string, found: Record<string, string>)
   if (prototype === Object.prototype || prototype === null) return writeFields(value, path, found);
   const marked = emissionTypeOf(value);
   if (marked !== undefined) {
-    found[path] = CLASS + marked.name;
+    found[path] = tagOf(marked);
     return writeFields(value, path, found, true);
   }
   if (types.isDate(value)) {
@@ -169,10 +175,28 @@ function read(tag: string, json: unknown, known: KnownTypes): unknown {
   }
 }
 
-function instanceOf(name: string, fields: object, known: KnownTypes): object {
-  const type = known.get(name);
-  if (type === undefined) throw new UnknownTypeError(name);
-  return Object.assign(Object.create(type.prototype as object) as object, fields);
+function tagOf({ name, version }: EmissionTypeDefinition): string {
+  return CLASS + (version === 1 && !VERSIONED.test(name) ? name : `${name}@${version}`);
+}
+
+function instanceOf(tag: string, fields: object, known: KnownTypes): object {
+  const [, name, version] = VERSIONED.exec(tag) ?? [undefined, tag, '1'];
+  const type = known.get(name!);
+  if (type === undefined) throw new UnknownTypeError(name!);
+  const current = emissionTypeOf(type)!;
+  const stored = Number(version);
+  const fitting = stored === current.version ? fields : upcast(current, fields, stored);
+  if (fitting instanceof type) return fitting;
+  return Object.assign(Object.create(type.prototype as object) as object, fitting);
+}
+
+function upcast(type: EmissionTypeDefinition, fields: object, stored: number): object {
+  if (type.upcast === undefined || stored > type.version) {
+    throw new UnknownTypeError(type.name, { stored, known: type.version });
+  }
+  const made: unknown = type.upcast(fields as Record<string, unknown>, stored);
+  if (typeof made === 'object' && made !== null) return made;
+  throw new DeliveryDataError(type.name, `its upcast of version ${stored} returned ${quote(made)}`);
 }
 
 function fieldsOf(entries: [string, unknown][]): object {

@@ -13,10 +13,12 @@ export interface StoredEmission {
 export class EmissionStorage {
   readonly #known = new Map<string, abstract new (...args: never[]) => object>();
 
-  /** Lets instances of a class marked with `@EmissionType` be made again. */
+  /** Lets instances of a class marked with `@EmissionType` be made again; of several with one name, those of the latest version. */
   register(type: EmissionClass): void {
     const marked = emissionTypeOf(type);
-    if (marked !== undefined) this.#known.set(marked.name, type as never);
+    if (marked === undefined) return;
+    const { version = 0 } = emissionTypeOf(this.#known.get(marked.name)) ?? {};
+    if (marked.version >= version) this.#known.set(marked.name, type as never);
   }
 
   /** @throws DeliveryDataError naming the path of what cannot be stored */
@@ -30,7 +32,7 @@ export class EmissionStorage {
     return { emission: json as Record<string, unknown>, ...(types && { types }) };
   }
 
-  /** @throws UnknownTypeError when it holds an instance of a class that is not known here */
+  /** @throws UnknownTypeError when it holds an instance of a class that is not known here, or not in its version */
   restore(id: string, { emission, types }: StoredEmission): Emission {
     const known: KnownTypes = this.#known;
     const fields = deserialize({ json: emission, types }, known) as Omit<Emission, 'id'>;

@@ -9,6 +9,17 @@ const EMISSION_TYPE = Symbol('nestjs-emissions:emission-type');
 export interface EmissionTypeOptions<T = unknown> {
   /** Derives the ordering key from an instance; a key given to `emit` goes before it. */
   key?: (event: T) => string | undefined;
+  /**
+   * Which shape of the class this is; raise it when what is stored for durable handlers no longer fits. A process that has an older
+   * one leaves the newer alone.
+   * @default 1
+   */
+  version?: number;
+  /**
+   * Makes the fields of this version out of those that an older one had, dates, maps and the like made again. Without it,
+   * deliveries of another version wait for a process that has it.
+   */
+  upcast?: (stored: Record<string, unknown>, version: number) => object;
 }
 
 /** A class marked with `@EmissionType`. */
@@ -18,6 +29,8 @@ export type EmissionClass<T = unknown> = abstract new (...args: never[]) => T;
 export interface EmissionTypeDefinition {
   readonly name: string;
   readonly key?: ((event: never) => string | undefined) | undefined;
+  readonly version: number;
+  readonly upcast?: ((stored: Record<string, unknown>, version: number) => object) | undefined;
 }
 
 /**
@@ -26,7 +39,8 @@ export interface EmissionTypeDefinition {
  *
  * A subclass is an emission of its own only when it is marked too.
  *
- * @throws ConfigurationError when the name is empty, too long, or holds a wildcard or white space
+ * @throws ConfigurationError when the name is empty, too long, or holds a wildcard or white space; when the version is no whole
+ * number from 1
  */
 export function EmissionType<T>(
   name: string,
@@ -43,7 +57,14 @@ export function EmissionType<T>(
         },
       );
     }
-    Reflect.defineMetadata(EMISSION_TYPE, { name, key: options.key }, target);
+    const { key, version = 1, upcast } = options;
+    if (!Number.isSafeInteger(version) || version < 1) {
+      throw new ConfigurationError(
+        `@EmissionType(${quote(name)}) on ${target.name}: version takes a whole number from 1, but got ${quote(version)}.`,
+      );
+    }
+    const definition: EmissionTypeDefinition = { name, key, version, upcast };
+    Reflect.defineMetadata(EMISSION_TYPE, definition, target);
   };
 }
 

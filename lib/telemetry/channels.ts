@@ -195,6 +195,17 @@ export interface DeliveryFailed extends DeliveryDead {
   /** The pause before it. */
   delayMs: number;
 }
+/** Deliveries wait for a process that knows what this one does not. */
+export interface DeliveryUnknown {
+  /** `handler`: nobody here is called like it, found when the application starts · `type`: one of theirs holds an instance of a class, or
+   * of a version of it, that is not known here. */
+  reason: 'handler' | 'type';
+  /** Whose they are. */
+  consumer: string;
+  count: number;
+  /** The name of the class. */
+  type?: string;
+}
 
 /** Every signal of this package: the channel's name and what is published there. */
 export interface EmissionsChannels {
@@ -218,6 +229,7 @@ export interface EmissionsChannels {
   'emissions:delivery:completed': DeliveryCompleted;
   'emissions:delivery:failed': DeliveryFailed;
   'emissions:delivery:dead': DeliveryDead;
+  'emissions:delivery:unknown': DeliveryUnknown;
   'emissions:gateway:connected': GatewayConnected;
   'emissions:gateway:refused': GatewayRefused;
   'emissions:gateway:subscribed': GatewaySubscribed;
@@ -250,6 +262,7 @@ const NAMES = [
   'emissions:delivery:completed',
   'emissions:delivery:failed',
   'emissions:delivery:dead',
+  'emissions:delivery:unknown',
   'emissions:gateway:connected',
   'emissions:gateway:refused',
   'emissions:gateway:subscribed',

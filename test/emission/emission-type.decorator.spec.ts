@@ -25,7 +25,7 @@ describe('A class marked with @EmissionType', () => {
   it('does not pass its name on to a subclass, which is an emission of its own when it is marked too', () => {
     expect(emissionTypeOf(Unmarked)).toBeUndefined();
     expect(emissionTypeOf(new Unmarked('1'))).toBeUndefined();
-    expect(emissionTypeOf(Reopened)).toEqual({ name: 'type-spec.reopened', key: undefined });
+    expect(emissionTypeOf(Reopened)).toEqual({ name: 'type-spec.reopened', version: 1 });
   });
 
   it.each([undefined, null, 7, 'text', {}, Object.create(null), { constructor: 'x' }, () => 1])(
@@ -45,4 +45,11 @@ describe('@EmissionType', () => {
       expect(() => EmissionType(name)(Wrong)).toThrow(/on Wrong: An emission's name is/);
     },
   );
+
+  it.each([0, -1, 1.5, Number.NaN, '2' as never])('refuses the version %j', (version) => {
+    class Wrong {}
+    expect(() => EmissionType('wrong', { version })(Wrong)).toThrow(
+      /@EmissionType\('wrong'\) on Wrong: version takes a whole number from 1, but got/,
+    );
+  });
 });

@@ -146,6 +146,7 @@ describe('Signals', () => {
       'emissions:delivery:completed': true,
       'emissions:delivery:failed': true,
       'emissions:delivery:dead': true,
+      'emissions:delivery:unknown': true,
       'emissions:gateway:connected': true,
       'emissions:gateway:refused': true,
       'emissions:gateway:subscribed': true,

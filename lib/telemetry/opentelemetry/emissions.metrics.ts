@@ -127,7 +127,14 @@ export class EmissionsMetrics {
     const completed = this.#counter('deliveries.completed', 'Deliveries that are done');
     const failed = this.#counter('deliveries.failed', 'Attempts that failed, and are repeated');
     const dead = this.#counter('deliveries.dead', 'Deliveries that were given up on, and are kept');
+    const unknown = this.#counter(
+      'deliveries.unknown',
+      'Deliveries found that need a handler or class which is not here',
+    );
     this.#stops.push(
+      onSignal('emissions:delivery:unknown', ({ count, reason }) =>
+        unknown.add(count, { 'emissions.reason': reason }),
+      ),
       onSignal('emissions:delivery:enqueued', ({ count }) => enqueued.add(count)),
       onSignal('emissions:delivery:completed', ({ consumer }) => completed.add(1, of(consumer))),
       onSignal('emissions:delivery:failed', ({ consumer }) => failed.add(1, of(consumer))),
