@@ -35,7 +35,10 @@ export interface DurableOptions {
    * has already. For one process alone; a folder that another one uses is refused.
    */
   embedded?: string | EmbeddedDatabase;
-  /** A started pg-boss that the application has already, on the same `schema`. It is left running when the application closes. */
+  /**
+   * A started pg-boss that the application has already, made with the same `schema` and `backend` as are given here. It is left running
+   * when the application closes, and its other queues are left alone.
+   */
   boss?: PgBoss;
   /**
    * The schema of the tables; made and migrated when the application starts.
@@ -43,7 +46,8 @@ export interface DurableOptions {
    */
   schema: string;
   /**
-   * What kind of database `connectionString` names.
+   * What kind of database `connectionString` names, or `boss` runs on; passed on to pg-boss. CockroachDB has no notifications: what other
+   * processes store is found every `pollMs`. On all but PostgreSQL a claim of keyed deliveries costs more the more keys there are.
    * @default 'postgres'
    */
   backend: DurableBackend;

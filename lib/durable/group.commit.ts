@@ -82,7 +82,7 @@ export class GroupCommit {
         await this.#store.accept(owed);
         break;
       } catch (error) {
-        if (pauseMs === undefined || !isConnectionTrouble(error)) throw error;
+        if (pauseMs === undefined || !isPassing(error)) throw error;
         // oxlint-disable-next-line no-await-in-loop
         await new Promise((resolve) => setTimeout(resolve, pauseMs));
       }
@@ -97,11 +97,11 @@ export class GroupCommit {
   }
 }
 
-/** The connection broke, or the server is going down or coming up: it is worth asking again. */
-function isConnectionTrouble(error: unknown): boolean {
+/** The connection broke, the server is going down or coming up, or transactions were in each other's way: it is worth asking again. */
+function isPassing(error: unknown): boolean {
   const { code, message } = Object(error) as { code?: unknown; message?: unknown };
   return (
-    (typeof code === 'string' && /^(08|57P0|ECONN|EPIPE|ETIMEDOUT)/.test(code)) ||
+    (typeof code === 'string' && /^(08|57P0|40001|40P01|ECONN|EPIPE|ETIMEDOUT)/.test(code)) ||
     /connection (terminated|ended|closed)|client has encountered a connection error/i.test(
       String(message),
     )

@@ -1,3 +1,5 @@
+import type { DurableBackend } from './durable.options.js';
+
 /** The statements for what pg-boss has no call for, or not one that does all of it at once. */
 export interface Statements {
   readonly accept: string;
@@ -5,17 +7,22 @@ export interface Statements {
   readonly fail: string;
   readonly release: string;
   readonly rescue: string;
+  readonly adopt: string;
   readonly due: string;
   readonly find: string;
   readonly retry: string;
   readonly discard: string;
   readonly counts: string;
-  readonly index: string;
+  readonly indexes: readonly string[];
 }
 
 /** Longer than anybody waits: what is not completed is never deleted. */
 const FOREVER = `interval '100 years'`;
 const KEPT_ERRORS = 20;
+/** How many are found to be due in one statement. */
+export const MOST_DUE = 10_000;
+/** What waits longer than this for another attempt is put aside. */
+const ASIDE_FROM_MS = 2_000;
 
 /** The channel that tells what has been stored; one for each schema. */
 export function channelOf(schema: string): string {
@@ -28,16 +35,38 @@ const errorsWith = (error: string): string => `jsonb_build_object('errors',
     THEN CASE WHEN jsonb_array_length(j.output->'errors') >= ${KEPT_ERRORS} THEN (j.output->'errors') - 0 ELSE j.output->'errors' END
     ELSE '[]'::jsonb END || ${error})`;
 
-/**
- * The statements on the tables of one schema.
- *
- * @param table where all queues without a table of their own have their deliveries: named itself, it takes the database half the
- * time to plan of what it takes by way of the table that it is a partition of
- */
-export function statementsOf(schema: string, table: 'job' | 'job_common'): Statements {
+/** What a kind of database can do. */
+export interface Dialect {
+  /**
+   * Where all queues without a table of their own have their deliveries: named itself, it takes the database half the time to plan of
+   * what it takes by way of the table that it is a partition of.
+   */
+  readonly table: 'job' | 'job_common';
+  /** Whether it tells those who listen. */
+  readonly notifies: boolean;
+  /** Whether rows that others have locked can be passed by. */
+  readonly skipsLocked: boolean;
+}
+
+/** What pg-boss makes of its tables there, and keeps away from. */
+export const DIALECTS: Readonly<Record<DurableBackend, Dialect>> = {
+  postgres: { table: 'job_common', notifies: true, skipsLocked: true },
+  citus: { table: 'job_common', notifies: true, skipsLocked: true },
+  yugabytedb: { table: 'job', notifies: true, skipsLocked: true },
+  cockroachdb: { table: 'job', notifies: false, skipsLocked: false },
+};
+
+/** The statements on the tables of one schema. */
+export function statementsOf(
+  schema: string,
+  { table, notifies, skipsLocked }: Dialect,
+): Statements {
   const job = `${schema}.${table}`;
   const notify = (queues: string): string =>
-    `SELECT pg_notify('${channelOf(schema)}', d.name) FROM (SELECT DISTINCT name FROM ${queues}) d`;
+    notifies
+      ? `SELECT pg_notify('${channelOf(schema)}', d.name) FROM (SELECT DISTINCT name FROM ${queues}) d`
+      : `SELECT DISTINCT name FROM ${queues}`;
+  const lock = skipsLocked ? 'FOR UPDATE SKIP LOCKED' : '';
   const queued = `j.name = $1 AND j.state < 'active' AND NOT j.blocked AND j.policy = 'key_strict_fifo'`;
   const ids = `($2::uuid[] IS NULL OR j.id = ANY($2::uuid[])) AND ($3::text IS NULL OR j.group_id = $3::text)`;
   return {
@@ -51,10 +80,10 @@ export function statementsOf(schema: string, table: 'job' | 'job_common'): State
              SELECT DISTINCT o.queue FROM o LEFT JOIN ${schema}.queue q ON q.name = o.queue WHERE q.name IS NULL),
            i AS (
              INSERT INTO ${job} (id, name, data, priority, singleton_key, group_id, policy, retry_limit, retry_delay, retry_backoff,
-               expire_seconds, deletion_seconds, keep_until, heartbeat_seconds, start_after, created_on)
+               expire_seconds, deletion_seconds, keep_until, heartbeat_seconds, start_after, blocked, created_on)
              SELECT e.id, q.name, e.data, -o.priority, e.key, e.tenant, q.policy, q.retry_limit, 0, false,
                2147483647, q.deletion_seconds, now() + ${FOREVER}, $3::int,
-               CASE WHEN e.delay > 0 THEN clock_timestamp() + e.delay * interval '1 millisecond' ELSE now() END,
+               CASE WHEN e.delay > 0 THEN clock_timestamp() + e.delay * interval '1 millisecond' ELSE now() END, e.delay > 0,
                (SELECT clock_timestamp()) + e.ord * interval '1 microsecond'
              FROM o JOIN e ON e.ord = o.ord JOIN ${schema}.queue q ON q.name = o.queue
              WHERE NOT EXISTS (SELECT 1 FROM m)
@@ -96,6 +125,7 @@ export function statementsOf(schema: string, table: 'job' | 'job_common'): State
         completed_on = CASE WHEN f.delay IS NULL THEN clock_timestamp() END,
         deletion_seconds = CASE WHEN f.delay IS NULL THEN 0 ELSE j.deletion_seconds END,
         policy = CASE WHEN f.delay IS NULL AND $3::boolean THEN NULL ELSE j.policy END,
+        blocked = coalesce(f.delay >= ${ASIDE_FROM_MS}, false),
         heartbeat_on = NULL,
         output = ${errorsWith('f.error')}
       FROM f
@@ -132,9 +162,24 @@ export function statementsOf(schema: string, table: 'job' | 'job_common'): State
       n AS (${notify('r')})
       SELECT r.*, (SELECT count(*) FROM n) AS notified FROM r`,
 
+    // What pg-boss, or somebody through it, has failed for good would be deleted in time, and would block its key.
+    adopt: `
+      UPDATE ${job} j SET deletion_seconds = 0, policy = CASE WHEN j.name = ANY($2::text[]) THEN NULL ELSE j.policy END
+      WHERE j.name = ANY($1::text[]) AND j.state = 'failed' AND j.deletion_seconds > 0`,
+
+    // What is not due is put aside as blocked, out of the indexes that claims go through: however much there is of it, it costs them
+    // nothing. Here it is put back.
     due: `
-      SELECT q.name FROM unnest($1::text[]) AS q(name)
-      WHERE EXISTS (SELECT 1 FROM ${job} j WHERE j.name = q.name AND j.state < 'active' AND NOT j.blocked AND j.start_after <= now())`,
+      WITH a AS (
+        UPDATE ${job} j SET blocked = false
+        WHERE j.blocked AND (j.name, j.id) IN (
+          SELECT b.name, b.id FROM ${job} b
+          WHERE b.blocked AND b.pending_dependencies = 0 AND b.name = ANY($1::text[]) AND b.start_after <= now()
+          LIMIT ${MOST_DUE} ${lock})
+        RETURNING j.name)
+      SELECT q.name, (SELECT count(*) FROM a)::int AS moved FROM unnest($1::text[]) AS q(name)
+      WHERE EXISTS (SELECT 1 FROM ${job} j WHERE j.name = q.name AND j.state < 'active' AND NOT j.blocked AND j.start_after <= now())
+        OR EXISTS (SELECT 1 FROM a WHERE a.name = q.name)`,
 
     find: `
       SELECT j.id, j.name AS queue, j.state::text, j.data->'emission'->>'name' AS emission, j.group_id AS tenant,
@@ -174,7 +219,11 @@ export function statementsOf(schema: string, table: 'job' | 'job_common'): State
       LEFT JOIN ${job} j ON j.name = q.name AND j.state NOT IN ('completed', 'cancelled')
       GROUP BY q.name`,
 
-    // What is at work is looked for every second among all that is kept.
-    index: `CREATE INDEX IF NOT EXISTS nestjs_emissions_running ON ${job} (name) WHERE state = 'active'`,
+    // What is at work, and what has become due, is looked for every second among all that is kept.
+    indexes: [
+      `CREATE INDEX IF NOT EXISTS nestjs_emissions_running ON ${job} (name) WHERE state = 'active'`,
+      `CREATE INDEX IF NOT EXISTS nestjs_emissions_failed ON ${job} (name) WHERE state = 'failed' AND deletion_seconds > 0`,
+      `CREATE INDEX IF NOT EXISTS nestjs_emissions_aside ON ${job} (name, start_after) WHERE blocked`,
+    ],
   };
 }

@@ -16,7 +16,15 @@ import type { DeliveryFilter, DeliveryStore } from './delivery.store.js';
 import { DeliveriesNotStoredError } from './durable.errors.js';
 import type { DurableOptions } from './durable.options.js';
 import { Embedded } from './embedded.database.js';
-import { channelOf, statementsOf, type Statements } from './pg-boss.statements.js';
+import { partnerOf } from './queue-name.js';
+import {
+  channelOf,
+  DIALECTS,
+  MOST_DUE,
+  statementsOf,
+  type Dialect,
+  type Statements,
+} from './pg-boss.statements.js';
 import type { StoredEmission } from './stored-emission.js';
 
 const STATES: Record<DeliveryState, readonly string[]> = {
@@ -43,6 +51,7 @@ type ClaimedJob = Pick<
 export class PgBossStore implements DeliveryStore {
   readonly #logger = new Logger('Emissions');
   readonly #options: DurableOptions;
+  readonly #dialect: Dialect;
   readonly #sql: Statements;
   readonly #embedded: Embedded | undefined;
   readonly #walksKeys: boolean;
@@ -52,15 +61,34 @@ export class PgBossStore implements DeliveryStore {
 
   constructor(options: DurableOptions) {
     this.#options = options;
-    const isPartitioned = options.backend === 'postgres' || options.backend === 'citus';
-    this.#sql = statementsOf(options.schema, isPartitioned ? 'job_common' : 'job');
+    this.#dialect = DIALECTS[options.backend];
+    this.#sql = statementsOf(options.schema, this.#dialect);
     this.#walksKeys = options.backend === 'postgres';
     this.#embedded = options.embedded === undefined ? undefined : new Embedded(options.embedded);
   }
 
   async open(): Promise<void> {
     this.#boss = this.#options.boss ?? (await this.#start());
-    await this.#run(this.#sql.index);
+    if (this.#options.boss !== undefined) await this.#check();
+    for (const index of this.#sql.indexes) {
+      // oxlint-disable-next-line no-await-in-loop -- one behind another, once
+      await this.#run(index);
+    }
+  }
+
+  /** A pg-boss that was given is started, and has its tables where they are looked for. */
+  async #check(): Promise<void> {
+    const { schema, backend } = this.#options;
+    const { table } = this.#dialect;
+    const there = await this.#run(
+      'SELECT table_name FROM information_schema.tables WHERE table_schema = $1 AND table_name = $2',
+      [schema, table],
+    );
+    if (there.length > 0) return;
+    throw new ConfigurationError(
+      `The given pg-boss has no table ${schema}.${table}. Start it before it is given, and say what it was made with: ` +
+        `EmissionsDurableModule.forRoot({ boss, schema: '…', backend: '…' }); schema is '${schema}' and backend '${backend}' now.`,
+    );
   }
 
   async #start(): Promise<PgBoss> {
@@ -98,7 +126,11 @@ export class PgBossStore implements DeliveryStore {
     const { heartbeatMs, keepMs } = this.#options;
     const boss = this.#boss!;
     const there = new Set((await boss.getQueues()).map(({ name }) => name));
-    for (const { name, isKeyed, maxAttempts } of queues) {
+    this.#refuseForeign(queues, there);
+    // Each with a key before the one without: where one is alone, it is not ours.
+    for (const { name, isKeyed, maxAttempts } of queues.toSorted(
+      (a, b) => Number(b.isKeyed) - Number(a.isKeyed),
+    )) {
       const settings = {
         retryLimit: maxAttempts - 1,
         retryDelay: 0,
@@ -111,9 +143,22 @@ export class PgBossStore implements DeliveryStore {
       if (there.has(name)) await boss.updateQueue(name, settings);
       // oxlint-disable-next-line no-await-in-loop
       else await boss.createQueue(name, { ...settings, policy: isKeyed ? KEYED : 'standard' });
-      there.delete(name);
     }
-    return [...there].filter(isOurs);
+    const names = new Set(queues.map(({ name }) => name));
+    return oursOf(there).filter((name) => !names.has(name));
+  }
+
+  /** An application's own queues in a pg-boss it has given have workers of their own, who would take our deliveries for theirs. */
+  #refuseForeign(queues: readonly DeliveryQueue[], there: ReadonlySet<string>): void {
+    const ours = new Set(oursOf(there));
+    const foreign = queues.find(
+      ({ name, isKeyed }) => !isKeyed && there.has(name) && !ours.has(name),
+    );
+    if (foreign === undefined) return;
+    throw new ConfigurationError(
+      `The queue '${foreign.name}' in the schema '${this.#options.schema}' is somebody else's. Call the handler otherwise, ` +
+        `@OnEmission(…, { durable: true, id: '…' }), or give deliveries a schema of their own.`,
+    );
   }
 
   async accept(owed: readonly OwedEmission[], executor?: SqlExecutor): Promise<number> {
@@ -136,7 +181,7 @@ export class PgBossStore implements DeliveryStore {
         `the queues ${missing.join(', ')} are gone from the schema '${this.#options.schema}'. They are made when the application starts.`,
       );
     }
-    return stored;
+    return Number(stored);
   }
 
   async claim(queue: DeliveryQueue, limit: number): Promise<Claim[]> {
@@ -224,14 +269,19 @@ export class PgBossStore implements DeliveryStore {
     const names = queues.map(({ name }) => name);
     const skipping = queues.filter(({ skipsDead }) => skipsDead).map(({ name }) => name);
     const rows = await this.#run(this.#sql.rescue, [names, skipping]);
+    await this.#run(this.#sql.adopt, [names, skipping]);
     return [...new Set(rows.map(({ name }) => name as string))];
   }
 
   async due(queues: readonly string[]): Promise<string[]> {
-    return (await this.#run(this.#sql.due, [queues])).map(({ name }) => name as string);
+    const due = await this.#run(this.#sql.due, [queues]);
+    const names = due.map(({ name }) => name as string);
+    const isAll = Number(due[0]?.['moved'] ?? 0) < MOST_DUE;
+    return isAll ? names : [...new Set([...names, ...(await this.due(queues))])];
   }
 
   async listen(hint: (queue?: string) => void): Promise<void> {
+    if (!this.#dialect.notifies) return;
     const database = this.#boss!.getDb();
     try {
       this.#listening = await database.listen?.(channelOf(this.#options.schema), hint, () =>
@@ -268,13 +318,18 @@ export class PgBossStore implements DeliveryStore {
   }
 
   async queues(): Promise<string[]> {
-    return (await this.#boss!.getQueues()).map(({ name }) => name).filter(isOurs);
+    return oursOf(new Set((await this.#boss!.getQueues()).map(({ name }) => name)));
   }
 
   async counts(queues: readonly string[]): Promise<QueueCounts[]> {
     const rows = await this.#run(this.#sql.counts, [queues]);
-    return rows.map(({ oldest_at: oldestAt, ...counts }) => ({
-      ...(counts as Omit<QueueCounts, 'oldestAt'>),
+    // Some databases count in numbers that come as text.
+    return rows.map(({ queue, waiting, delayed, running, dead, oldest_at: oldestAt }) => ({
+      queue: queue as string,
+      waiting: Number(waiting),
+      delayed: Number(delayed),
+      running: Number(running),
+      dead: Number(dead),
       oldestAt: (oldestAt as Date | null) ?? undefined,
     }));
   }
@@ -290,9 +345,9 @@ export class PgBossStore implements DeliveryStore {
   }
 }
 
-/** pg-boss has some for itself. */
-function isOurs(queue: string): boolean {
-  return !queue.startsWith('__');
+/** Ours come in twos; pg-boss has some for itself, and one that was given may have those of the application. */
+function oursOf(queues: ReadonlySet<string>): string[] {
+  return [...queues].filter((name) => queues.has(partnerOf(name)));
 }
 
 /** What PostgreSQL takes as text. Keys that differ in what it does not take share a lane, which harms nobody. */

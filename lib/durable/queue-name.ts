@@ -16,6 +16,11 @@ export function queueNameOf(
   return (kind === 'adapter' ? ADAPTER : '') + own + (isKeyed ? KEYED : '');
 }
 
+/** The queue for what has no key, to that for what has one, and the other way round. */
+export function partnerOf(queue: string): string {
+  return queue.endsWith(KEYED) ? queue.slice(0, -KEYED.length) : queue + KEYED;
+}
+
 /** Whose queue it is: the name of the handler or adapter, when it is one of ours. */
 export function ownerOf(queue: string): string {
   const own = queue.endsWith(KEYED) ? queue.slice(0, -KEYED.length) : queue;

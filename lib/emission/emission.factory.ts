@@ -17,7 +17,10 @@ export interface EmitOptions {
   tenant?: string | undefined;
   /** For how many milliseconds it is worth delivering. */
   ttlMs?: number | undefined;
-  /** For how many milliseconds durable handlers are to leave it alone; others get it at once. */
+  /**
+   * For how many milliseconds durable handlers are to leave it alone; others get it at once. Emissions of its key do not wait for it: it
+   * takes its place among them when it is due.
+   */
   delayMs?: number | undefined;
   /** Who emits it, for people and traces. */
   source?: string | undefined;

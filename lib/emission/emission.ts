@@ -32,7 +32,7 @@ export interface Emission<P = unknown> {
   readonly occurredAt: number;
   /** For how many milliseconds after `occurredAt` it is worth delivering; without it, for ever. */
   readonly ttlMs?: number | undefined;
-  /** For how many milliseconds durable handlers leave it alone; others get it at once. */
+  /** For how many milliseconds durable handlers leave it alone; others get it at once, and others of its key do not wait for it. */
   readonly delayMs?: number | undefined;
 }
 
