@@ -47,7 +47,7 @@ async function allOfIt({ app, emissions }: RunningApp): Promise<void> {
   });
   await until(() => log.of('emissions:delivery:dead').length === 1, 20_000_000);
   await until(() => handlers.taken.length === 3, 20_000_000);
-  expect(handlers.taken.toSorted()).toEqual([1, 2, 6]);
+  expect(handlers.taken.toSorted((a, b) => a - b)).toEqual([1, 2, 6]);
   expect(await deliveries.blockedKeys('work')).toEqual(['k']);
   expect(await deliveries.stats()).toMatchObject([{ handler: 'work', delayed: 1, dead: 1 }]);
   const [dead] = await deliveries.failed();
