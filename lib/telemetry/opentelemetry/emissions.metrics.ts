@@ -7,7 +7,7 @@ import {
 import type { Consumer } from '../../pipeline/consumer.js';
 import type { Pipeline } from '../../pipeline/pipeline.js';
 import { onSignal } from '../signal.js';
-import { emissionsMetricsOptions, type EmissionsMetricsOptions } from './metrics.options.js';
+import type { EmissionsOpenTelemetryOptions } from './opentelemetry.options.js';
 
 /** What everything beyond `maxConsumers` is counted as. */
 const OTHER = 'other';
@@ -27,18 +27,17 @@ const DURATION = {
  * applications in the process, as the signals are.
  */
 export class EmissionsMetrics {
-  readonly #options: EmissionsMetricsOptions;
+  readonly #maxConsumers: number;
   readonly #meter: Meter;
   readonly #names = new Set<string>();
   readonly #stops: (() => void)[] = [];
 
-  /** @throws ConfigurationError when an option is wrong */
   constructor(
     private readonly pipeline: Pipeline,
-    options: Partial<EmissionsMetricsOptions> = {},
+    { meterProvider = metrics, maxConsumers }: EmissionsOpenTelemetryOptions,
   ) {
-    this.#options = emissionsMetricsOptions.resolve(options, 'EmissionsOpenTelemetryModule');
-    this.#meter = (this.#options.meterProvider ?? metrics).getMeter('nestjs-emissions');
+    this.#maxConsumers = maxConsumers;
+    this.#meter = meterProvider.getMeter('nestjs-emissions');
   }
 
   /** Begins to count. */
@@ -176,7 +175,7 @@ export class EmissionsMetrics {
 
   #known(name: string): string {
     if (this.#names.has(name)) return name;
-    if (this.#names.size >= this.#options.maxConsumers) return OTHER;
+    if (this.#names.size >= this.#maxConsumers) return OTHER;
     this.#names.add(name);
     return name;
   }

@@ -1,2 +1,3 @@
-export type { EmissionsMetricsOptions } from './metrics.options.js';
+export type { EmissionsOpenTelemetryOptions } from './opentelemetry.options.js';
 export { EmissionsOpenTelemetryModule } from './opentelemetry.module.js';
+export { contextOf } from './trace-context.js';

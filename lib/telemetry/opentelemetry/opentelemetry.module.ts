@@ -7,43 +7,66 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
+import { Tracing } from '../../emission/tracing.js';
 import { Pipeline } from '../../pipeline/pipeline.js';
 import { EmissionsMetrics } from './emissions.metrics.js';
-import type { EmissionsMetricsOptions } from './metrics.options.js';
+import { EmissionsTracer } from './emissions.tracer.js';
+import {
+  emissionsOpenTelemetryOptions,
+  type EmissionsOpenTelemetryOptions,
+} from './opentelemetry.options.js';
 
 const OPTIONS = Symbol('nestjs-emissions:opentelemetry-options');
 
-/** Counts from when the application is built until it has closed. */
+/** Traces and counts from when the application is built until all it had to deliver is delivered. */
 @Injectable()
-class MetricsLauncher implements OnModuleInit, OnApplicationShutdown {
-  #metrics: EmissionsMetrics | undefined;
+class OpenTelemetryLauncher implements OnModuleInit, OnApplicationShutdown {
+  #stop: () => void = () => {};
 
   constructor(
     private readonly modules: ModuleRef,
-    @Inject(OPTIONS) private readonly options: Partial<EmissionsMetricsOptions>,
+    @Inject(OPTIONS) private readonly given: Partial<EmissionsOpenTelemetryOptions>,
   ) {}
 
   onModuleInit(): void {
-    const pipeline = this.modules.get(Pipeline, { strict: false });
-    this.#metrics = new EmissionsMetrics(pipeline, this.options);
-    this.#metrics.start();
+    const options = emissionsOpenTelemetryOptions.resolve(
+      this.given,
+      'EmissionsOpenTelemetryModule',
+    );
+    const tracing = this.modules.get(Tracing, { strict: false });
+    const metrics = new EmissionsMetrics(this.#pipeline, options);
+    if (options.spans) tracing.tracer = new EmissionsTracer(options.tracerProvider);
+    if (options.metrics) metrics.start();
+    this.#stop = () => {
+      tracing.tracer = undefined;
+      metrics.stop();
+    };
   }
 
-  onApplicationShutdown(): void {
-    this.#metrics?.stop();
+  async onApplicationShutdown(): Promise<void> {
+    await this.#pipeline.drain();
+    this.#stop();
+  }
+
+  get #pipeline(): Pipeline {
+    return this.modules.get(Pipeline, { strict: false });
   }
 }
 
 /**
- * Adds metrics to an application that imports `EmissionsModule`: `EmissionsOpenTelemetryModule.forRoot()`, with the SDK of your
- * choice to export them. Their names begin with `emissions.`.
+ * Shows an application that imports `EmissionsModule` to OpenTelemetry: `EmissionsOpenTelemetryModule.forRoot()`, with the SDK of
+ * your choice to export spans and metrics.
+ *
+ * There are spans around each commit, each batch that an adapter gets, and each call of a handler, in which the code of
+ * adapters and handlers runs. Emissions carry the trace they were made in (`traceparent` and `tracestate` among their metadata), also
+ * in records, CloudEvents and stored deliveries. The names of metrics begin with `emissions.`.
  */
 @Module({})
 export class EmissionsOpenTelemetryModule {
-  static forRoot(options: Partial<EmissionsMetricsOptions> = {}): DynamicModule {
+  static forRoot(options: Partial<EmissionsOpenTelemetryOptions> = {}): DynamicModule {
     return {
       module: EmissionsOpenTelemetryModule,
-      providers: [{ provide: OPTIONS, useValue: options }, MetricsLauncher],
+      providers: [{ provide: OPTIONS, useValue: options }, OpenTelemetryLauncher],
     };
   }
 }
