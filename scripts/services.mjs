@@ -10,6 +10,7 @@ const URLS = {
   REDIS_URL: 'redis',
   AMQP_URL: 'rabbitmq',
   NATS_URL: 'nats',
+  KAFKA_BROKERS: 'kafka',
 };
 
 export async function bringUpServices() {

@@ -9,8 +9,9 @@
 #   services.sh status [name...]  one line per service; exit 1 if one is not ready
 #   services.sh env               print export lines: eval "$(scripts/services.sh env)"
 #
-# names: postgres redis rabbitmq nats (default: all)
-# A service whose URL is set (DATABASE_URL, REDIS_URL, AMQP_URL, NATS_URL) is yours: it is left alone, and its URL is given on.
+# names: postgres redis rabbitmq nats kafka (default: all)
+# A service whose URL is set (DATABASE_URL, REDIS_URL, AMQP_URL, NATS_URL, KAFKA_BROKERS) is yours: it is left alone, and its URL is
+# given on. There is no Kafka in Debian: kafka is a stand-in that speaks its protocol (kafka-stand-in.py), on other ports at each start.
 # Knobs: SERVICES_DIR, PG_PORT, REDIS_PORT, AMQP_PORT, NATS_PORT, RABBIT_DIST_PORT, EPMD_PORT, SERVICES_DURABLE=1 (fsync on for PostgreSQL and AOF for Redis)
 set -euo pipefail
 
@@ -25,7 +26,8 @@ RABBIT_DIST_PORT=${RABBIT_DIST_PORT:-15669}
 EPMD_PORT=${EPMD_PORT:-14369}
 SERVICES_DURABLE=${SERVICES_DURABLE:-0}
 READY_TIMEOUT=${READY_TIMEOUT:-60}
-ALL=(postgres redis rabbitmq nats)
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+ALL=(postgres redis rabbitmq nats kafka)
 export LC_ALL=C
 
 log() { printf '%s\n' "services: $*" >&2; }
@@ -66,6 +68,7 @@ install_missing() {
     redis)    command -v redis-server >/dev/null || want+=(redis-server) ;;
     rabbitmq) [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || want+=(rabbitmq-server) ;;
     nats)     command -v nats-server >/dev/null || want+=(nats-server) ;;
+    kafka)    { [ -x /usr/bin/python3 ] && ls /usr/lib/*/librdkafka.so.1; } >/dev/null 2>&1 || want+=(python3 librdkafka1) ;;
   esac; done
   [ ${#want[@]} -eq 0 ] && return 0
   [ "$(id -u)" = 0 ] || die "must be root to install: ${want[*]}"
@@ -173,6 +176,19 @@ up_nats() {
 }
 down_nats() { stop_pid nats nats-server TERM; }
 
+# ---------------------------------------------------------------- Kafka: a stand-in
+kafka_brokers() { ! alive kafka kafka-stand-in || sed -n 's/^KAFKA_BROKERS=//p' "$SERVICES_DIR/kafka.log" 2>/dev/null | tail -n1; }
+kafka_ready() { local b; b=$(kafka_brokers); [ -n "$b" ] && port_open "${b##*:}"; }
+up_kafka() {
+  alive kafka kafka-stand-in && return 0
+  : >"$SERVICES_DIR/kafka.log"; rm -f "$SERVICES_DIR/kafka.stdin"; mkfifo "$SERVICES_DIR/kafka.stdin"
+  # The fifo is open for reading and writing, so that standard input does not end.
+  ( exec setsid /usr/bin/python3 "$HERE/kafka-stand-in.py" 3 ) >>"$SERVICES_DIR/kafka.log" 2>&1 <>"$SERVICES_DIR/kafka.stdin" &
+  echo $! >"$SERVICES_DIR/kafka.pid"
+  wait_for kafka kafka_ready
+}
+down_kafka() { stop_pid kafka kafka-stand-in TERM; }
+
 # ---------------------------------------------------------------- common
 stop_pid() { # name, cmdline pattern, signal
   local f="$SERVICES_DIR/$1.pid" p
@@ -189,6 +205,7 @@ url_of() {
     redis) echo "${REDIS_URL:-redis://127.0.0.1:$REDIS_PORT}" ;;
     rabbitmq) echo "${AMQP_URL:-amqp://guest:guest@127.0.0.1:$AMQP_PORT}" ;;
     nats) echo "${NATS_URL:-nats://127.0.0.1:$NATS_PORT}" ;;
+    kafka) echo "${KAFKA_BROKERS:-$(kafka_brokers)}" ;;
   esac
 }
 is_yours() {
@@ -197,6 +214,7 @@ is_yours() {
     redis) [ -n "${REDIS_URL:-}" ] ;;
     rabbitmq) [ -n "${AMQP_URL:-}" ] ;;
     nats) [ -n "${NATS_URL:-}" ] ;;
+    kafka) [ -n "${KAFKA_BROKERS:-}" ] ;;
   esac
 }
 print_env() {
@@ -204,8 +222,10 @@ print_env() {
   echo "export REDIS_URL=$(url_of redis)"
   echo "export AMQP_URL=$(url_of rabbitmq)"
   echo "export NATS_URL=$(url_of nats)"
+  local brokers; brokers=$(url_of kafka)
+  [ -z "$brokers" ] || echo "export KAFKA_BROKERS=$brokers"
 }
-is_ready() { case $1 in postgres) pg_ready ;; redis) redis_ready ;; rabbitmq) amqp_ready ;; nats) nats_ready ;; esac; }
+is_ready() { case $1 in postgres) pg_ready ;; redis) redis_ready ;; rabbitmq) amqp_ready ;; nats) nats_ready ;; kafka) alive kafka kafka-stand-in && kafka_ready ;; esac; }
 
 cmd=${1:-up}; [ $# -gt 0 ] && shift
 names=("$@"); [ ${#names[@]} -gt 0 ] || names=("${ALL[@]}")

@@ -57,8 +57,11 @@ export interface Wire extends AsyncDisposable {
   mend(): void;
 }
 
-/** Puts a wire in front of a server on loopback. */
-export async function wireTo(port: number): Promise<Wire> {
+/** Puts a wire in front of a server on loopback. @param alter makes of what the server says what is heard */
+export async function wireTo(
+  port: number,
+  alter: (bytes: Buffer) => Buffer = (bytes) => bytes,
+): Promise<Wire> {
   let down = false;
   let swallowing: 'nothing' | 'answers' | 'everything' = 'nothing';
   const pairs = new Set<readonly [Socket, Socket]>();
@@ -76,7 +79,7 @@ export async function wireTo(port: number): Promise<Wire> {
     near.setNoDelay();
     far.setNoDelay();
     near.on('data', (bytes) => swallowing !== 'everything' && far.write(bytes));
-    far.on('data', (bytes) => swallowing === 'nothing' && near.write(bytes));
+    far.on('data', (bytes) => swallowing === 'nothing' && near.write(alter(bytes)));
     for (const each of pair) {
       each.on('error', () => {});
       each.on('close', () => {

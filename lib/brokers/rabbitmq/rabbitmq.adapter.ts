@@ -10,6 +10,7 @@ import type { Emission } from '../../emission/emission.js';
 import { ConfigurationError } from '../../emission/emission.errors.js';
 import { asError, BrokerConnectionError, BrokerRefusedError } from '../broker.errors.js';
 import { RecordWriter, type BrokerRecord } from '../broker-record.js';
+import { bytesOf } from '../bytes-of.js';
 import { inTime } from '../in-time.js';
 import { rabbitMqOptions, type RabbitMqOptions } from './rabbitmq.options.js';
 
@@ -143,9 +144,7 @@ export class RabbitMqAdapter implements EmissionAdapter, OnModuleInit, OnApplica
       channel.publish(
         exchange,
         destination,
-        typeof body === 'string'
-          ? Buffer.from(body)
-          : Buffer.from(body.buffer, body.byteOffset, body.byteLength),
+        bytesOf(body),
         {
           ...{ persistent, mandatory, headers, messageId: emission.id, type: emission.name },
           correlationId: emission.correlationId,

@@ -1,0 +1,10 @@
+export { BrokerConnectionError, BrokerRefusedError, RecordError } from '../broker.errors.js';
+export type { RecordOptions } from '../broker-record.js';
+export { cloudEventOf } from '../record-format.js';
+export type { ReceivedRecord, RecordContent, RecordFormat } from '../record-format.js';
+export { byTopic } from '../router.js';
+export type { Route, RouteOptions } from '../router.js';
+export { KafkaAdapter } from './kafka.adapter.js';
+export type { KafkaOptions } from './kafka.options.js';
+export type { KafkaJsMessage, KafkaJsProducer } from './kafkajs.sender.js';
+export type { PlatformaticMessage, PlatformaticProducer } from './platformatic.sender.js';
