@@ -133,8 +133,10 @@ function bare(make) {
 /**
  * What the promises cost by themselves, written down in one place with nothing around it: an asynchronous context and a
  * promise for each unit of work; for each emission the time, an identifier, a frozen envelope, and an asynchronous context
- * for its handlers, outside that of whoever emitted; the calls, and whoever returns a promise is waited for. No patterns, no
- * queues, no bounds, no retries, no telemetry.
+ * for its handlers, outside that of whoever emitted, which each enters anew, as none may leave anything in it for the next; for
+ * each call an object that says which attempt it is, and a handler that throws harms nobody. Handlers that return promises are
+ * waited for, and have a context each, as what they emit is kept apart. No patterns, no queues, no bounds, no retries, no
+ * telemetry.
  */
 function floor({ handlers: count, isAsync = false }) {
   return async () => {
@@ -160,17 +162,29 @@ function floor({ handlers: count, isAsync = false }) {
       for (let i = 0; i < 3; i++) emit();
     };
     let pending = 0;
+    let failed = 0;
+    const over = () => pending--;
+    const contextOf = (cause) => {
+      storage.enterWith({ cause, buffer: undefined });
+      return new AsyncResource('handler');
+    };
+    const call = (method, emission) => method(emission.payload, emission, { attempt: 1, handlerId: method.name });
     const handle = (emission) => {
-      storage.enterWith({ cause: emission });
+      let context;
       for (const method of methods) {
-        const result = method(emission.payload, emission);
-        if (result === undefined) continue;
-        pending++;
-        result.then(() => pending--);
+        if (context === undefined || isAsync) context = outside.runInAsyncScope(contextOf, undefined, emission);
+        try {
+          const result = context.runInAsyncScope(call, undefined, method, emission);
+          if (result === undefined) continue;
+          pending++;
+          result.then(over, over);
+        } catch {
+          failed++;
+        }
       }
     };
     const deliver = () => {
-      for (const emission of committed) outside.runInAsyncScope(handle, undefined, emission);
+      for (const emission of committed) handle(emission);
       committed.length = 0;
     };
     const step = () => {
@@ -185,6 +199,7 @@ function floor({ handlers: count, isAsync = false }) {
       while (pending > 0);
     };
     const { figure, emitted } = await time(step, 3, finish);
+    if (failed > 0) throw new Error(`${failed} calls failed.`);
     check(instance, count, emitted);
     return figure;
   };

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 import type { Emission } from '../emission/emission.js';
+import { isThenable } from '../emission/is-thenable.js';
 import type { EmissionHandler, HandlerContext } from '../handlers/handler.js';
 import type { CallRules, InvocationScope } from '../handlers/handler.invoker.js';
 import { BufferAlreadyStartedError, BufferNotStartedError } from './buffer.errors.js';
@@ -144,7 +145,7 @@ export class BufferContext implements InvocationScope {
     context: C,
     rules: CallRules<C>,
     outlet?: Outlet,
-  ): void | Promise<void> {
+  ): boolean {
     const shares = outlet === undefined && rules.isPrompt(context);
     const handling = this.#handlingOf(emission, outlet, shares);
     let result: unknown;
@@ -152,7 +153,8 @@ export class BufferContext implements InvocationScope {
       result = handling.call(method, context);
       if (isThenable(result)) {
         rules.paced(context, true);
-        return this.#follow(result, handling, context, rules);
+        this.#follow(result, handling, context, rules);
+        return true;
       }
     } catch (error) {
       handling.discard(this.#terminated);
@@ -160,10 +162,14 @@ export class BufferContext implements InvocationScope {
     }
     if (!shares) rules.paced(context, false);
     const committed = this.#settle(handling, rules.keeps(result, context));
-    if (committed !== undefined) return committed.then(() => rules.over(result, context, emission));
+    if (committed !== undefined) {
+      this.#await(committed, result, handling, context, rules);
+      return true;
+    }
     rules.over(result, context, emission);
     // The next handler of this emission may use the unit.
     if (shares && handling.isReusable) this.#reusable = handling;
+    return false;
   }
 
   #follow<C extends HandlerContext>(
@@ -171,17 +177,35 @@ export class BufferContext implements InvocationScope {
     handling: Handling,
     context: C,
     rules: CallRules<C>,
-  ): Promise<void> {
-    const settle = (result: unknown): void | Promise<void> => {
-      const committed = this.#settle(handling, rules.keeps(result, context));
-      if (committed === undefined) return rules.over(result, context, handling.cause);
-      return committed.then(() => rules.over(result, context, handling.cause));
+  ): void {
+    const returned = (result: unknown): void => {
+      let committed: Promise<unknown> | undefined;
+      try {
+        committed = this.#settle(handling, rules.keeps(result, context));
+      } catch (error) {
+        return rules.failed(error, context);
+      }
+      if (committed === undefined) rules.ended(result, context, handling.cause);
+      else this.#await(committed, result, handling, context, rules);
     };
-    const fail = (error: unknown): never => {
+    const threw = (error: unknown): void => {
       handling.discard(this.#terminated);
-      throw error;
+      rules.failed(error, context);
     };
-    return Promise.resolve(pending).then(settle, fail);
+    void Promise.resolve(pending).then(returned, threw);
+  }
+
+  #await<C extends HandlerContext>(
+    committed: Promise<unknown>,
+    result: unknown,
+    handling: Handling,
+    context: C,
+    rules: CallRules<C>,
+  ): void {
+    void committed.then(
+      () => rules.ended(result, context, handling.cause),
+      (error: unknown) => rules.failed(error, context),
+    );
   }
 
   /** A handler has returned: what it emitted is committed or discarded. */
@@ -222,13 +246,4 @@ export function commit({ buffer }: UnitOfWork): Promise<unknown> | undefined {
 function originOf(around: UnitOfWork | undefined, context: UnitContext | undefined): UnitOrigin {
   if (around === undefined) return new UnitOrigin(undefined, context && (() => context));
   return context === undefined ? around.origin : around.origin.within(context);
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'then' in value &&
-    typeof value.then === 'function'
-  );
 }

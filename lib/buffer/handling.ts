@@ -15,7 +15,10 @@ import { UnitOrigin, type UnitOfWork } from './unit-of-work.js';
 export class Handling implements UnitOfWork {
   readonly cause: Emission;
   readonly #open: () => EmissionBuffer;
-  readonly #scope: AsyncResource;
+  readonly #storage: AsyncLocalStorage<UnitOfWork>;
+  /** The async context around it, before the first call; then its own. */
+  #scope: AsyncResource;
+  #called = false;
   #origin: UnitOrigin | undefined;
   #buffer: EmissionBuffer | undefined;
 
@@ -28,7 +31,8 @@ export class Handling implements UnitOfWork {
   ) {
     this.cause = cause;
     this.#open = open;
-    this.#scope = around.runInAsyncScope(scopeWith, undefined, storage, this);
+    this.#storage = storage;
+    this.#scope = around;
   }
 
   get origin(): UnitOrigin {
@@ -50,6 +54,8 @@ export class Handling implements UnitOfWork {
 
   /** Calls a handler, which has no buffer yet. */
   call(method: EmissionHandler<never>, context: HandlerContext): unknown {
+    if (!this.#called)
+      return this.#scope.runInAsyncScope(Handling.#first, undefined, this, method, context);
     this.#buffer = undefined;
     const { cause } = this;
     return this.#scope.runInAsyncScope(
@@ -59,6 +65,19 @@ export class Handling implements UnitOfWork {
       cause,
       context,
     );
+  }
+
+  /** Enters its context and calls; the context is kept for the next handler before this one can change it. */
+  static #first(
+    handling: Handling,
+    method: EmissionHandler<never>,
+    context: HandlerContext,
+  ): unknown {
+    handling.#called = true;
+    handling.#storage.enterWith(handling);
+    handling.#scope = new AsyncResource('nestjs-emissions:handler');
+    const { cause } = handling;
+    return method(cause.payload as never, cause as never, context);
   }
 
   /** The handler failed or ignored the emission: what it emitted is discarded, and its buffer ends, as `ended` has if it needed none. */
@@ -87,9 +106,3 @@ const contextsRemember: boolean = (() => {
   storage.disable();
   return remembered;
 })();
-
-/** A context in which the unit is found, as a resource to call in. */
-function scopeWith(storage: AsyncLocalStorage<UnitOfWork>, unit: UnitOfWork): AsyncResource {
-  storage.enterWith(unit);
-  return new AsyncResource('nestjs-emissions:handler');
-}

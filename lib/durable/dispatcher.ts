@@ -6,6 +6,7 @@ import type { Transact, TransactionSource } from '../emission/transaction-source
 import type { DurableDestination } from '../emission/durable-engine.js';
 import { PartialDeliveryError } from '../emission/emission.errors.js';
 import { isExpired, type Emission } from '../emission/emission.js';
+import { isThenable } from '../emission/is-thenable.js';
 import { backoff } from '../pipeline/backoff.js';
 import { DeliveryTimeoutError, ShutdownError } from '../pipeline/pipeline.errors.js';
 import { DeliveryAttempt } from './delivery.attempt.js';
@@ -172,8 +173,8 @@ export class Dispatcher {
       this.#over(attempt, error);
     });
     try {
-      const result = this.#call(attempt, emissions);
-      if (!(result instanceof Promise)) return this.#over(attempt, undefined);
+      const result: unknown = this.#destination.adapter.deliver(emissions, attempt);
+      if (!isThenable(result)) return this.#over(attempt, undefined);
       result.then(
         () => attempt.aborted || this.#over(attempt, undefined),
         (error: unknown) =>
@@ -182,12 +183,6 @@ export class Dispatcher {
     } catch (error) {
       this.#over(attempt, error ?? new Error(String(error)));
     }
-  }
-
-  #call(attempt: DeliveryAttempt, emissions: readonly Emission[]): void | Promise<void> {
-    const { handle, adapter } = this.#destination;
-    if (handle !== undefined) return this.#destination.handle!(emissions[0]!, attempt);
-    return adapter.deliver(emissions, attempt satisfies DeliveryContext);
   }
 
   /** The delivery is completed in the transaction, or, when it is somebody else's by now, nothing is. */

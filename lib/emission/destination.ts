@@ -2,6 +2,12 @@ import type { DeliveryContext, EmissionAdapter } from './adapter.js';
 import type { ConsumerOptions } from './consumer.options.js';
 import type { Emission } from './emission.js';
 
+/** A call that is told how it ended, in the place of a promise: of each call there would be one to make and one to wait for. */
+export interface SingleCall extends DeliveryContext {
+  succeeded(): void;
+  failed(error: unknown): void;
+}
+
 /** What the pipeline serves with a consumer of its own: an adapter or a handler, with the names it takes. */
 export interface Destination {
   readonly kind: 'adapter' | 'handler';
@@ -11,8 +17,11 @@ export interface Destination {
   /**
    * The same as the adapter's `deliver` for a destination that takes one emission at a time and sees to it itself that each call
    * has an async context of its own. Called in its place where there is one.
+   *
+   * @returns whether the call goes on; when it ends, `call` is told
+   * @throws what failed at once
    */
-  handle?(emission: Emission, context: DeliveryContext): void | Promise<void>;
+  handle?(emission: Emission, call: SingleCall): boolean;
   readonly options: ConsumerOptions;
   /** 0 (first) to 9: who is served first when several wait. */
   readonly priority: number;

@@ -1,4 +1,5 @@
 import type { DeliveryContext } from '../emission/adapter.js';
+import type { SingleCall } from '../emission/destination.js';
 import type { Emission } from '../emission/emission.js';
 import { Tracing } from '../emission/tracing.js';
 import type { Transact, TransactionSource } from '../emission/transaction-source.js';
@@ -15,9 +16,11 @@ export type Outlet = (emissions: readonly Emission[]) => void | Promise<void>;
  */
 export interface InvocationScope {
   /**
-   * Calls a handler, then commits what it emitted when the rules keep it, else discards it, as when it throws; then says that
-   * the call is over, and resolves. Stays synchronous when all of it is. With an outlet of its own the call is part
+   * Calls a handler, then commits what it emitted when the rules keep it, else discards it, as when it throws; then tells the
+   * rules. Returns whether that goes on: it is over at once when all of it is. With an outlet of its own the call is part
    * of a commit, and stays in the async context of whoever commits; else it runs outside of any.
+   *
+   * @throws what the handler or the commit throws at once; the rules are told of what fails later
    */
   call<C extends HandlerContext>(
     emission: Emission,
@@ -25,7 +28,7 @@ export interface InvocationScope {
     context: C,
     rules: CallRules<C>,
     outlet?: Outlet,
-  ): void | Promise<void>;
+  ): boolean;
 }
 
 /** What becomes of a call that has returned. */
@@ -36,8 +39,12 @@ export interface CallRules<C extends HandlerContext> {
   paced(context: C, waits: boolean): void;
   /** Whether what the handler emitted counts. */
   keeps(result: unknown, context: C): boolean;
-  /** What it emitted is committed or discarded. */
+  /** The handler has succeeded or ignored the emission; what it emitted is committed or discarded. */
   over(result: unknown, context: C, emission: Emission): void;
+  /** The same of a call that went on. */
+  ended(result: unknown, context: C, emission: Emission): void;
+  /** A call that went on has failed; what it emitted is discarded. */
+  failed(error: unknown, context: C): void;
 }
 
 /** A call as whoever makes it knows it; what that does not say, it does not know. */
@@ -53,6 +60,9 @@ export interface HandlerCall extends DeliveryContext {
   /** Told that the handler returned `IGNORED`. */
   isIgnored?: boolean;
 }
+
+/** Told how a call that went on has ended. */
+type Waiting = Pick<SingleCall, 'succeeded' | 'failed'>;
 
 /** Calls handlers. `invoke` reads as the life of one call: find the host, open a scope, call, commit, report. */
 export class HandlerInvoker {
@@ -77,13 +87,36 @@ export class HandlerInvoker {
     call: HandlerCall,
     outlet?: Outlet,
   ): void | Promise<void> {
-    const context = new CallContext(call, handler, this.#transact);
-    const method = handler.host.resolve(emission);
-    if (!(method instanceof Promise))
+    let waiting: Waiting | undefined;
+    const told: Waiting = {
+      succeeded: () => waiting!.succeeded(),
+      failed: (error) => waiting!.failed(error),
+    };
+    const context = new CallContext(call, handler, told, this.#transact);
+    if (!this.#call(emission, context, outlet)) return;
+    return new Promise((succeeded, failed) => (waiting = { succeeded, failed }));
+  }
+
+  /** The same for a call that is told when it has ended; returns whether it goes on. One that does not is not asked further. */
+  handle(handler: Handler, emission: Emission, call: HandlerCall & SingleCall): boolean {
+    const context = new CallContext(call, handler, call, this.#transact);
+    if (this.#call(emission, context, undefined)) return true;
+    // Retries are not made of it.
+    if (call.attempt === 1) CallContext.leave(context);
+    return false;
+  }
+
+  #call(emission: Emission, context: CallContext, outlet: Outlet | undefined): boolean {
+    const method = CallContext.handlerOf(context).host.resolve(emission);
+    if (typeof method === 'function')
       return this.#scope.call(emission, this.#traced(method), context, RULES, outlet);
-    return method.then((resolved) =>
-      this.#scope.call(emission, this.#traced(resolved), context, RULES, outlet),
-    );
+    const { succeeded, failed } = CallContext;
+    const resolved = (built: EmissionHandler<never>): void => {
+      const goesOn = this.#scope.call(emission, this.#traced(built), context, RULES, outlet);
+      if (!goesOn) succeeded(context);
+    };
+    method.then(resolved).catch((error: unknown) => failed(context, error));
+    return true;
   }
 
   /** The scope gives each call an async context of its own, so that it is traced within. */
@@ -109,13 +142,28 @@ class CallContext implements HandlerContext {
     return context.#handler;
   }
 
-  readonly #call: HandlerCall;
+  static succeeded(this: void, context: CallContext): void {
+    context.#waiting.succeeded();
+  }
+
+  static failed(this: void, context: CallContext, error: unknown): void {
+    context.#waiting.failed(error);
+  }
+
+  /** The call is over; whoever made it may make another one of it. */
+  static leave(context: CallContext): void {
+    context.#call = OVER;
+  }
+
+  #call: HandlerCall;
   readonly #handler: Handler;
+  readonly #waiting: Waiting;
   readonly #transact: Transact;
 
-  constructor(call: HandlerCall, handler: Handler, transact: Transact) {
+  constructor(call: HandlerCall, handler: Handler, waiting: Waiting, transact: Transact) {
     this.#call = call;
     this.#handler = handler;
+    this.#waiting = waiting;
     this.#transact = transact;
   }
 
@@ -142,6 +190,15 @@ class CallContext implements HandlerContext {
     return (this.#call.transact ?? this.#transact)(source, work);
   }
 }
+
+/** A first attempt that nobody can give up any more. */
+const OVER: HandlerCall = Object.freeze({
+  consumer: '',
+  attempt: 1,
+  get signal() {
+    return new AbortController().signal;
+  },
+});
 
 const RULES: CallRules<CallContext> = {
   isPrompt: (context) => CallContext.handlerOf(context).pace === 'prompt',
@@ -171,4 +228,11 @@ const RULES: CallRules<CallContext> = {
       }),
     );
   },
+
+  ended: (result, context, emission) => {
+    RULES.over(result, context, emission);
+    CallContext.succeeded(context);
+  },
+
+  failed: (error, context) => CallContext.failed(context, error),
 };

@@ -1,5 +1,5 @@
 import type { DeliveryContext, EmissionAdapter } from '../emission/adapter.js';
-import type { Destination } from '../emission/destination.js';
+import type { Destination, SingleCall } from '../emission/destination.js';
 import type { Emission } from '../emission/emission.js';
 import type { TransactionSource } from '../emission/transaction-source.js';
 import { Pattern, type EmissionPattern } from '../emission/pattern.js';
@@ -49,7 +49,10 @@ export interface HandlerHost {
 
 /** Who calls a handler, in an async context of its own. */
 export interface Invoker {
+  /** Resolves when the call has ended, or rejects as it failed. */
   invoke(handler: Handler, emission: Emission, call: DeliveryContext): void | Promise<void>;
+  /** The same for a call that is told when it has ended; returns whether it goes on. */
+  handle(handler: Handler, emission: Emission, call: SingleCall): boolean;
 }
 
 /** One handler: what it takes, where it lives, how it is served. To the pipeline it is a destination like any other. */
@@ -73,15 +76,15 @@ export class Handler implements Destination {
     this.#pattern = new Pattern(pattern);
     const { interested } = options;
     this.adapter = {
-      deliver: ([emission], call) => this.handle(emission!, call),
+      deliver: ([emission], call) => this.#invoker.invoke(this, emission!, call),
       ...(interested && {
         interested: (emission: Emission) => interested(emission as Emission<never>),
       }),
     };
   }
 
-  handle(emission: Emission, call: DeliveryContext): void | Promise<void> {
-    return this.#invoker.invoke(this, emission, call);
+  handle(emission: Emission, call: SingleCall): boolean {
+    return this.#invoker.handle(this, emission, call);
   }
 
   get priority(): number {

@@ -39,6 +39,16 @@ export class Attempt implements DeliveryContext {
     return this.#controller.signal;
   }
 
+  /** Whether it is as it was made: nobody has asked for its signal or how long it took, and it was neither ended nor given up. */
+  get isUntouched(): boolean {
+    return (
+      this.#controller === undefined &&
+      this.#started === undefined &&
+      this.#reason === undefined &&
+      !this.isIgnored
+    );
+  }
+
   /** How long ago it began, in milliseconds; 0 when it is not timed. */
   get durationMs(): number {
     return this.#started === undefined ? 0 : performance.now() - this.#started;

@@ -1,8 +1,9 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Clock } from '../emission/clock.js';
-import type { Destination } from '../emission/destination.js';
+import type { Destination, SingleCall } from '../emission/destination.js';
 import { PartialDeliveryError } from '../emission/emission.errors.js';
 import { isExpired, type Emission } from '../emission/emission.js';
+import { isThenable } from '../emission/is-thenable.js';
 import { Attempt, Running } from './attempt.js';
 import { NO_KEYS } from './backlog.js';
 import { backoff } from './backoff.js';
@@ -39,6 +40,9 @@ export class Calls {
   readonly #report: ConsumerReport;
   readonly #running = new Running();
   readonly #retries = new Map<NodeJS.Timeout, readonly Emission[]>();
+  readonly #settled: Settle = (call, outcome, error) => this.#settle(call, outcome, error);
+  /** A call that nobody has seen anything of, for the next one: most handlers return at once, and ask nothing. */
+  #spare: Call | undefined;
   #count = 0;
   #emissions = 0;
   #aborted = false;
@@ -80,26 +84,26 @@ export class Calls {
   handle(emission: Emission): boolean {
     this.#count++;
     this.#emissions++;
-    const call = this.#attempt(NOTHING, NO_KEYS, 1);
+    const call = this.#lend();
     try {
-      const result: unknown = this.#destination.handle!(emission, call);
-      if (isThenable(result)) {
+      if (this.#destination.handle!(emission, call)) {
         this.#occupy(call, emission);
         this.#start(call);
-        this.#follow(result, call);
         return true;
       }
-      if (this.#aborted) return false;
-      this.#count--;
-      this.#emissions--;
-      this.#report.handled(emission, call);
     } catch (error) {
       if (this.#aborted) return false;
       this.#occupy(call, emission);
       this.#running.add(call);
       this.#report.began(call.batch, 1);
       this.#settle(call, FAILED, error);
+      return false;
     }
+    if (this.#aborted) return false;
+    this.#count--;
+    this.#emissions--;
+    this.#report.handled(emission, call);
+    this.#spare = call;
     return false;
   }
 
@@ -119,36 +123,48 @@ export class Calls {
     if (alive.length < batch.length) this.#caller.progressed();
     const call = this.#attempt(alive, keys, attempt);
     this.#start(call);
-    let waits: PromiseLike<void> | undefined;
     try {
-      const result = this.#call(alive, call);
-      if (isThenable(result)) waits = result;
+      if (this.#call(alive, call)) return;
     } catch (error) {
       return this.#settle(call, FAILED, error);
     }
-    if (waits !== undefined) this.#follow(waits, call);
-    else this.#settle(call);
+    this.#settle(call);
   }
 
-  #attempt(batch: readonly Emission[], keys: ReadonlySet<string>, number: number): Attempt {
-    return new Attempt(this.#destination.name, number, batch, keys, this.#report.isHeard);
+  #attempt(batch: readonly Emission[], keys: ReadonlySet<string>, number: number): Call {
+    const { name } = this.#destination;
+    return new Call(name, number, batch, keys, this.#report.isHeard, this.#settled);
+  }
+
+  #lend(): Call {
+    const spare = this.#spare;
+    this.#spare = undefined;
+    if (spare?.isUntouched === true && !this.#report.isHeard) return spare;
+    return this.#attempt(NOTHING, NO_KEYS, 1);
   }
 
   /** An attempt that was made without a batch goes on: its key, which was free, is busy from now on. */
-  #occupy(call: Attempt, emission: Emission): void {
+  #occupy(call: Call, emission: Emission): void {
     call.batch = [emission];
     call.keys = this.#caller.occupy(emission);
   }
 
-  #call(batch: readonly Emission[], call: Attempt): unknown {
+  /** Returns whether it goes on. */
+  #call(batch: readonly Emission[], call: Call): boolean {
     const { adapter, handle } = this.#destination;
     if (handle !== undefined) return this.#destination.handle!(batch[0]!, call);
     // What an adapter puts into its async context stays there.
     const scope = new AsyncResource('nestjs-emissions:delivery');
-    return scope.runInAsyncScope(adapter.deliver, adapter, batch, call);
+    const result: unknown = scope.runInAsyncScope(adapter.deliver, adapter, batch, call);
+    if (!isThenable(result)) return false;
+    result.then(
+      () => call.succeeded(),
+      (error: unknown) => call.failed(error),
+    );
+    return true;
   }
 
-  #start(call: Attempt): void {
+  #start(call: Call): void {
     this.#running.add(call);
     this.#report.began(call.batch, call.attempt);
     const { name, options } = this.#destination;
@@ -160,16 +176,7 @@ export class Calls {
     });
   }
 
-  #follow(result: PromiseLike<void>, call: Attempt): void {
-    const failed = (error: unknown): void => this.#settle(call, FAILED, error);
-    try {
-      result.then(() => this.#settle(call), failed);
-    } catch (error) {
-      failed(error);
-    }
-  }
-
-  #settle(call: Attempt, outcome?: typeof FAILED, error?: unknown): void {
+  #settle(call: Call, outcome?: typeof FAILED, error?: unknown): void {
     // It has settled before, exceeded its time, or shutdown gave it up: nobody waits for it any more.
     if (!this.#running.delete(call)) return;
     call.end();
@@ -190,7 +197,7 @@ export class Calls {
     this.#over(call.keys);
   }
 
-  #retry(call: Attempt, failed: readonly Emission[], error: unknown): void {
+  #retry(call: Call, failed: readonly Emission[], error: unknown): void {
     const delayMs = backoff(this.#destination.options.retry, call.attempt);
     this.#report.retried(failed, error, call, delayMs);
     const again = (): void => {
@@ -218,6 +225,33 @@ export class Calls {
   }
 }
 
+/** A call, which tells when it has ended. */
+class Call extends Attempt implements SingleCall {
+  readonly #settle: Settle;
+
+  constructor(
+    consumer: string,
+    attempt: number,
+    batch: readonly Emission[],
+    keys: ReadonlySet<string>,
+    timed: boolean,
+    settle: Settle,
+  ) {
+    super(consumer, attempt, batch, keys, timed);
+    this.#settle = settle;
+  }
+
+  succeeded(): void {
+    this.#settle(this);
+  }
+
+  failed(error: unknown): void {
+    this.#settle(this, FAILED, error);
+  }
+}
+
+type Settle = (call: Call, outcome?: typeof FAILED, error?: unknown) => void;
+
 const NOTHING: readonly Emission[] = [];
 const FAILED: unique symbol = Symbol('failed');
 
@@ -228,13 +262,4 @@ function failedPart(batch: readonly Emission[], error: unknown): readonly Emissi
   const ids = new Set(error.failed.map((emission) => emission?.id));
   const failed = batch.filter(({ id }) => ids.has(id));
   return failed.length === 0 ? batch : failed;
-}
-
-function isThenable(value: unknown): value is PromiseLike<void> {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'then' in value &&
-    typeof value.then === 'function'
-  );
 }

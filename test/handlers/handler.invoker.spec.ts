@@ -261,6 +261,27 @@ describe('A handler that exceeds timeoutMs', () => {
     expect(log.all).toHaveLength(1);
     expect(recorder.names).toEqual(['a']);
   });
+
+  it('leaves the signals of calls alone that were over before', async () => {
+    const contexts: HandlerContext[] = [];
+    using _ = handle(
+      (payload: unknown, _emission: unknown, given: HandlerContext) => {
+        contexts.push(given);
+        return payload === 'wait' ? new Promise(() => {}) : undefined;
+      },
+      { timeoutMs: 50 },
+    );
+    for (const payload of ['first', 'second', 'wait']) {
+      await emit(running.emissions, ['a', payload]);
+      await rounds();
+    }
+    await pass(50);
+
+    const [first, second, waited] = contexts as [HandlerContext, HandlerContext, HandlerContext];
+    expect(waited.signal.aborted).toBe(true);
+    expect([first.signal.aborted, second.signal.aborted]).toEqual([false, false]);
+    expect([first.attempt, second.handlerId]).toEqual([1, 'handler']);
+  });
 });
 
 function failWith(error: Error): never {

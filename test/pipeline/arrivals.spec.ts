@@ -18,7 +18,18 @@ function serve(
 ): void {
   bench.serveAs(
     { deliver: ([emission], call) => handle(emission!, call) },
-    { name, handle, consumer: { batchSize: 1, ...consumer } },
+    {
+      name,
+      consumer: { batchSize: 1, ...consumer },
+      handle: (emission, call) => {
+        const pending = handle(emission, call);
+        pending?.then(
+          () => call.succeeded(),
+          (error: unknown) => call.failed(error),
+        );
+        return pending !== undefined;
+      },
+    },
   );
 }
 
