@@ -1,6 +1,5 @@
 import type { Clock } from '../emission/clock.js';
 import type { RetryOptions } from '../emission/consumer.options.js';
-import type { DeliveryContext } from '../emission/adapter.js';
 import type { Destination } from '../emission/destination.js';
 import type { Transact, TransactionSource } from '../emission/transaction-source.js';
 import type { DurableDestination } from '../emission/durable-engine.js';
