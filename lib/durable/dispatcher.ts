@@ -19,8 +19,8 @@ import type { EmissionStorage } from './stored-emission.js';
 /** How much work is held beyond what is begun: as much as takes about this long. */
 const AHEAD_MS = 50;
 const MOST_AHEAD = 1_000;
-/** A delivery that needs a class nobody here knows is looked at by another process, or later. */
-const UNKNOWN_PAUSE_MS = 5_000;
+/** How many looks at the tables a delivery that needs a class nobody here knows is left to other processes. */
+const UNKNOWN_PAUSE = 5;
 
 /** What a dispatcher works with. */
 export interface DispatcherParts {
@@ -28,6 +28,7 @@ export interface DispatcherParts {
   readonly storage: EmissionStorage;
   readonly clock: Clock;
   readonly transact: Transact;
+  readonly pollMs: number;
 }
 
 /**
@@ -221,7 +222,7 @@ export class Dispatcher {
     } catch (error) {
       if (error instanceof UnknownTypeError) {
         this.#report.unknown(error);
-        void lane.release([claim], UNKNOWN_PAUSE_MS);
+        void lane.release([claim], UNKNOWN_PAUSE * this.#parts.pollMs);
       } else {
         lane.fail({ claim, error: keptError(claim, error), delayMs: undefined });
       }

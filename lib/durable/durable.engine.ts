@@ -64,7 +64,9 @@ export class PostgresEngine implements DurableEngine {
     const others = await this.store.prepare(this.#queues);
     await this.#warnOfOthers(others);
     if (early.length > 0) await this.participant.accept(early);
-    const parts = { store: this.store, storage: this.storage, clock: this.clock(), transact };
+    const { store, storage } = this;
+    const { pollMs } = this.options;
+    const parts = { store, storage, clock: this.clock(), transact, pollMs };
     this.#dispatchers = destinations
       .map((destination, i) => new Dispatcher(destination, queues[i]!, parts))
       .sort((a, b) => a.priority - b.priority);

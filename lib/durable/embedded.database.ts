@@ -1,4 +1,4 @@
-import { mkdirSync, openSync, readFileSync, rmSync, writeSync, closeSync } from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigurationError } from '../emission/emission.errors.js';
 import type { EmbeddedDatabase } from './durable.options.js';
@@ -13,6 +13,11 @@ export class Embedded {
 
   constructor(given: string | EmbeddedDatabase) {
     this.#given = given;
+  }
+
+  /** Whether nobody else has it: it is in a folder that this process has locked. */
+  get isOurs(): boolean {
+    return this.#lock !== undefined;
   }
 
   /** @throws ConfigurationError when PGlite is not installed, or another process uses the folder */
@@ -52,33 +57,61 @@ export class Embedded {
 function lock(folder: string): string {
   mkdirSync(folder, { recursive: true });
   const file = join(folder, LOCK);
+  const own = `${process.pid} ${startOf(process.pid) ?? performance.timeOrigin}`;
   for (;;) {
     try {
-      const handle = openSync(file, 'wx');
-      writeSync(handle, String(process.pid));
-      closeSync(handle);
+      writeFileSync(file, own, { flag: 'wx' });
       return file;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
-    const owner = Number(readFileSync(file, 'utf8'));
-    if (isAlive(owner)) {
+    const owner = contentOf(file);
+    const pid = Number.parseInt(owner, 10);
+    if (owner === own || (pid !== process.pid && isAlive(owner))) {
       throw new ConfigurationError(
-        `The embedded database in ${folder} is in use by ${owner === process.pid ? 'this process already' : `process ${owner}`}, and is for ` +
+        `The embedded database in ${folder} is in use by ${owner === own ? 'this process already' : `process ${pid}`}, and is for ` +
           `one alone. Give several a PostgreSQL: EmissionsDurableModule.forRoot({ connectionString: 'postgres://…' }).`,
       );
     }
-    // It was left behind by a process that was killed.
-    rmSync(file, { force: true });
+    remove(file, owner);
   }
 }
 
-function isAlive(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0) return false;
+/** Takes away what was left behind by a process that was killed, unless somebody else did so and has the folder now. */
+function remove(file: string, owner: string): void {
+  const aside = `${file}.${process.pid}`;
   try {
-    process.kill(pid, 0);
-    return true;
+    renameSync(file, aside);
+    if (contentOf(aside) !== owner) linkSync(aside, file);
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    if (!['ENOENT', 'EEXIST'].includes((error as NodeJS.ErrnoException).code!)) throw error;
   }
+  rmSync(aside, { force: true });
+}
+
+function contentOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** Whether the process runs that wrote this, and not another that has got its number since, as each gets in a container. */
+function isAlive(owner: string): boolean {
+  const [pid, start] = owner.split(' ', 2);
+  if (!(Number(pid) > 0)) return false;
+  try {
+    process.kill(Number(pid), 0);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
+  }
+  const now = startOf(Number(pid));
+  return now === undefined || now === start;
+}
+
+/** When a process was started, as Linux counts; behind its name, which may hold anything. */
+function startOf(pid: number): string | undefined {
+  const stat = contentOf(`/proc/${pid}/stat`);
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
 }

@@ -8,6 +8,7 @@ export interface Statements {
   readonly release: string;
   readonly rescue: string;
   readonly adopt: string;
+  readonly orphan: string;
   readonly due: string;
   readonly find: string;
   readonly retry: string;
@@ -166,6 +167,9 @@ export function statementsOf(
     adopt: `
       UPDATE ${job} j SET deletion_seconds = 0, policy = CASE WHEN j.name = ANY($2::text[]) THEN NULL ELSE j.policy END
       WHERE j.name = ANY($1::text[]) AND j.state = 'failed' AND j.deletion_seconds > 0`,
+
+    // Nobody is left who could be at work on it.
+    orphan: `UPDATE ${job} j SET heartbeat_on = now() - j.heartbeat_seconds * interval '1s' WHERE j.state = 'active'`,
 
     // What is not due is put aside as blocked, out of the indexes that claims go through: however much there is of it, it costs them
     // nothing. Here it is put back.

@@ -74,6 +74,7 @@ export class PgBossStore implements DeliveryStore {
       // oxlint-disable-next-line no-await-in-loop -- one behind another, once
       await this.#run(index);
     }
+    if (this.#embedded?.isOurs === true) await this.#run(this.#sql.orphan);
   }
 
   /** A pg-boss that was given is started, and has its tables where they are looked for. */

@@ -49,4 +49,15 @@ onPostgres('Processes that are killed', () => {
     expect(Math.max(0, ...recoveriesMs)).toBeLessThan(6_000);
     expect(cluster.exits).toEqual([]);
   }, 90_000);
+
+  it('and four that are not share the work, and do none of it twice', async () => {
+    const workers = await Promise.all([1, 2, 3, 4].map(() => cluster.start()));
+    await Promise.all(workers.map((worker) => cluster.emit(worker, 250)));
+    while ((await cluster.open()) > 0);
+    expect(await cluster.findings()).toMatchObject({
+      ...{ committed: 1_000, done: 1_000, workers: 4 },
+      ...{ lost: [], duplicates: 0, inversions: 0, overlaps: 0, refused: 0 },
+    });
+    expect(cluster.exits).toEqual([]);
+  }, 60_000);
 });

@@ -27,6 +27,8 @@ export interface Findings {
   readonly committed: number;
   /** How many calls of the handler have succeeded. */
   readonly done: number;
+  /** How many processes have had a part in it. */
+  readonly workers: number;
   readonly refused: number;
   /** Committed, and never done. */
   readonly lost: readonly string[];
@@ -149,6 +151,7 @@ export class Cluster {
     return {
       committed: this.committed.length,
       done: done.length,
+      workers: new Set(done.map(({ worker }) => worker)).size,
       refused: this.refused,
       lost: this.committed.filter((id) => !doneIds.has(id)),
       duplicates: again.length,
