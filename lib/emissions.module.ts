@@ -43,6 +43,7 @@ import { PipelinePlanner } from './pipeline.plan.js';
 import { RefusedModule } from './refused.module.js';
 import { Subscriptions } from './subscriptions.js';
 import { Transactions } from './transactions.js';
+import { Vitals } from './vitals.js';
 
 type Options = ResolvedEmissionsOptions;
 
@@ -141,6 +142,7 @@ const providers: Provider[] = [
   AdapterExplorer,
   Emissions,
   EmissionsLauncher,
+  Vitals,
 ];
 
 /** What the interceptor, the middleware and `@Buffered` need wherever they are used, and what applications inject. */

@@ -84,6 +84,8 @@ export interface QueueCounts {
   readonly delayed: number;
   readonly running: number;
   readonly dead: number;
+  /** How many keys have a dead one that holds back what is behind it. */
+  readonly blockedKeys: number;
   /** Since when the oldest that is due waits. */
   readonly oldestAt: Date | undefined;
 }

@@ -1,6 +1,11 @@
 import { Logger } from '@nestjs/common';
 import type { Clock } from '../emission/clock.js';
-import type { DurableDestination, DurableEngine, DurablePlan } from '../emission/durable-engine.js';
+import type {
+  DurableBacklog,
+  DurableDestination,
+  DurableEngine,
+  DurablePlan,
+} from '../emission/durable-engine.js';
 import { ConfigurationError } from '../emission/emission.errors.js';
 import { signal } from '../telemetry/signal.js';
 import { DeliveryAcceptor } from './delivery.acceptor.js';
@@ -25,6 +30,7 @@ export class PostgresEngine implements DurableEngine {
   readonly participant: DeliveryAcceptor;
   readonly #logger = new Logger('Emissions');
   readonly #clocks: NodeJS.Timeout[] = [];
+  #destinations: readonly DurableDestination[] = [];
   #queues: readonly DeliveryQueue[] = [];
   #dispatchers: readonly Dispatcher[] = [];
   #isOpen = false;
@@ -59,6 +65,7 @@ export class PostgresEngine implements DurableEngine {
     this.participant.serve(destinations);
     const queues = destinations.map(queuesOf);
     this.#queues = queues.flat();
+    this.#destinations = destinations;
     await this.store.open();
     this.#isOpen = true;
     const others = await this.store.prepare(this.#queues);
@@ -70,6 +77,27 @@ export class PostgresEngine implements DurableEngine {
     this.#dispatchers = destinations
       .map((destination, i) => new Dispatcher(destination, queues[i]!, parts))
       .sort((a, b) => a.priority - b.priority);
+  }
+
+  async backlog(): Promise<readonly DurableBacklog[]> {
+    if (!this.#isOpen || this.#queues.length === 0) return [];
+    const counts = await this.store.counts(this.#queues.map(({ name }) => name));
+    const now = Date.now();
+    return this.#destinations.map(({ destination }) => {
+      const names = [false, true].map((isKeyed) => queueNameOf(destination, isKeyed));
+      const own = counts.filter(({ queue }) => names.includes(queue));
+      const sum = (field: 'waiting' | 'running' | 'dead' | 'blockedKeys'): number =>
+        own.reduce((total, each) => total + each[field], 0);
+      return {
+        kind: destination.kind,
+        consumer: destination.name,
+        waiting: sum('waiting'),
+        running: sum('running'),
+        dead: sum('dead'),
+        blockedKeys: sum('blockedKeys'),
+        oldestMs: Math.max(0, ...own.map(({ oldestAt }) => now - (oldestAt?.getTime() ?? now))),
+      };
+    });
   }
 
   /** @throws ConfigurationError in a process that is no worker */

@@ -218,6 +218,7 @@ export function statementsOf(
         count(*) FILTER (WHERE j.state < 'active' AND j.start_after > now())::int AS delayed,
         count(*) FILTER (WHERE j.state = 'active')::int AS running,
         count(*) FILTER (WHERE j.state = 'failed')::int AS dead,
+        count(DISTINCT j.singleton_key) FILTER (WHERE j.state = 'failed' AND j.policy = 'key_strict_fifo')::int AS blocked_keys,
         min(j.created_on) FILTER (WHERE j.state < 'active' AND j.start_after <= now()) AS oldest_at
       FROM unnest($1::text[]) AS q(name)
       LEFT JOIN ${job} j ON j.name = q.name AND j.state NOT IN ('completed', 'cancelled')

@@ -325,13 +325,14 @@ export class PgBossStore implements DeliveryStore {
   async counts(queues: readonly string[]): Promise<QueueCounts[]> {
     const rows = await this.#run(this.#sql.counts, [queues]);
     // Some databases count in numbers that come as text.
-    return rows.map(({ queue, waiting, delayed, running, dead, oldest_at: oldestAt }) => ({
+    return rows.map(({ queue, waiting, delayed, running, dead, ...others }) => ({
       queue: queue as string,
       waiting: Number(waiting),
       delayed: Number(delayed),
       running: Number(running),
       dead: Number(dead),
-      oldestAt: (oldestAt as Date | null) ?? undefined,
+      blockedKeys: Number(others['blocked_keys']),
+      oldestAt: (others['oldest_at'] as Date | null) ?? undefined,
     }));
   }
 

@@ -28,12 +28,30 @@ export interface DurablePlan {
   readonly transact: Transact;
 }
 
+/** What is stored for one durable destination of this application, by all processes, and not done with. */
+export interface DurableBacklog {
+  readonly kind: 'adapter' | 'handler';
+  /** The adapter's name or the handler's id. */
+  readonly consumer: string;
+  /** What is to be tried, again or for the first time, due or not. */
+  readonly waiting: number;
+  readonly running: number;
+  /** What was given up on, and is kept until somebody retries or discards it. */
+  readonly dead: number;
+  /** How many keys have something that waits behind a dead one. */
+  readonly blockedKeys: number;
+  /** For how many milliseconds the oldest that is due has been stored; 0 when none is. */
+  readonly oldestMs: number;
+}
+
 /** What the application starts and stops when it has durable destinations; the engine itself stands above. */
 export interface DurableEngine {
   /** Takes part in every commit. */
   readonly participant: CommitParticipant;
   /** Whether a durable destination takes emissions of this name. */
   takes(name: string): boolean;
+  /** Looks at what is stored; rejects when that cannot be looked at. */
+  backlog(): Promise<readonly DurableBacklog[]>;
   /** Connects and makes ready what the destinations need. Called once, before anything is started. */
   open(plan: DurablePlan): Promise<void>;
   /** Begins to work off what is stored. */

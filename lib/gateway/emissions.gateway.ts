@@ -12,6 +12,7 @@ import type { Namespace, Socket } from 'socket.io';
 import { AdapterBinding, type BringsAdapter } from '../emission/adapter-binding.js';
 import { ConfigurationError } from '../emission/emission.errors.js';
 import type { Emission } from '../emission/emission.js';
+import type { LiveReport, ReportsLive } from '../emission/live-report.js';
 import { quote } from '../emission/quote.js';
 import { signal } from '../telemetry/signal.js';
 import { checkChannel } from './channel.js';
@@ -56,7 +57,8 @@ export abstract class EmissionsGateway<I extends GatewayIdentity = GatewayIdenti
     OnGatewayConnection,
     OnGatewayDisconnect,
     OnApplicationShutdown,
-    BringsAdapter
+    BringsAdapter,
+    ReportsLive
 {
   /** The socket.io namespace; set by Nest. */
   @WebSocketServer()
@@ -74,6 +76,11 @@ export abstract class EmissionsGateway<I extends GatewayIdentity = GatewayIdenti
   /** What the pipeline finds and serves. */
   get emissionsAdapter(): AdapterBinding {
     return new AdapterBinding(new GatewayAdapter(this.room), undefined, this.options.consumer);
+  }
+
+  /** How its clients do, in this process. */
+  get liveReport(): LiveReport {
+    return this.room.report;
   }
 
   /** The options with their defaults. */

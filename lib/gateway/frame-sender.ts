@@ -4,6 +4,7 @@ import { signal } from '../telemetry/signal.js';
 import { roomOf } from './channel.js';
 import type { Follower } from './follower.js';
 import { framesOf } from './frame.js';
+import { SlowClients } from './slow-clients.js';
 
 /**
  * Sends what has come to those who follow it. Each frame is encoded once for all sockets; one in several of its rooms gets it
@@ -16,6 +17,8 @@ export class FrameSender {
   everywhere = false;
   /** Whether somebody has much waiting: the next batch had better let it be written first. */
   pressed = false;
+
+  readonly slow: SlowClients = new SlowClients();
 
   constructor(private readonly maxClientQueue: number) {}
 
@@ -44,6 +47,7 @@ export class FrameSender {
     if (waiting * 2 > this.maxClientQueue) this.pressed = true;
     if (waiting <= this.maxClientQueue) return;
     const { tenant, subject } = follower.identity;
+    this.slow.add();
     signal('emissions:gateway:slow', () => ({
       socket: follower.id,
       tenant,

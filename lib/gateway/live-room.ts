@@ -3,6 +3,7 @@ import type { Namespace } from 'socket.io';
 import type { ChannelEntry } from '../emission/channel-history.js';
 import { ConfigurationError } from '../emission/emission.errors.js';
 import type { Emission } from '../emission/emission.js';
+import type { LiveReport } from '../emission/live-report.js';
 import { channelsOf, checkEntities, roomOf } from './channel.js';
 import { Cluster, type Order } from './cluster.js';
 import { Connection } from './connection.js';
@@ -57,6 +58,11 @@ export class LiveRoom<I extends GatewayIdentity> implements GatewayPort {
 
   get pressed(): boolean {
     return this.#sender.pressed;
+  }
+
+  get report(): LiveReport {
+    const { count: slow, lately: slowLately } = this.#sender.slow;
+    return { clients: this.#members.size, slow, slowLately };
   }
 
   async open(): Promise<void> {

@@ -16,6 +16,10 @@ const LONGEST_TIMER = 2_147_483_647;
 export class Members<I extends GatewayIdentity> {
   readonly #all = new Map<Follower<I>, NodeJS.Timeout | undefined>();
 
+  get size(): number {
+    return this.#all.size;
+  }
+
   add(member: Follower<I>): void {
     this.#all.set(member, undefined);
     this.#watch(member);

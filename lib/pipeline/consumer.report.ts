@@ -25,6 +25,7 @@ export class ConsumerReport {
   readonly #logger = new Logger('Emissions');
   readonly #destination: Destination;
   readonly #ledger: Ledger | undefined;
+  #failures = 0;
 
   constructor(destination: Destination, ledger: Ledger | undefined) {
     this.#destination = destination;
@@ -36,12 +37,18 @@ export class ConsumerReport {
     return callsAreHeard(this.#destination.kind);
   }
 
+  /** How many calls have failed since the last that did not. */
+  get failures(): number {
+    return this.#failures;
+  }
+
   began(emissions: readonly Emission[], attempt: number): void {
     this.#ledger?.began(this.#destination, emissions, attempt);
   }
 
   /** What `began` and `delivered` say of one emission that was handled at once; mostly there is nothing to say. */
   handled(emission: Emission, call: Timed & Ended): void {
+    this.#failures = 0;
     if (this.#ledger === undefined) return;
     this.began([emission], 1);
     this.#ended([emission], call);
@@ -49,6 +56,7 @@ export class ConsumerReport {
 
   /** Handlers signal their own success: only they know whether an emission was handled or ignored. */
   delivered(emissions: readonly Emission[], call: Timed & Ended): void {
+    this.#failures = 0;
     this.#ended(emissions, call);
     const { kind, name } = this.#destination;
     if (kind !== 'adapter') return;
@@ -60,6 +68,7 @@ export class ConsumerReport {
   }
 
   retried(failed: readonly Emission[], error: unknown, call: Timed, delayMs: number): void {
+    this.#failures++;
     this.#ledger?.failing(this.#destination, failed, error);
     const { kind, name } = this.#destination;
     const message = (): Failure & { delayMs: number } => ({
@@ -77,6 +86,7 @@ export class ConsumerReport {
     error: unknown,
     call: Timed,
   ): void {
+    this.#failures++;
     this.#ledger?.ended(this.#destination, failed, 'failed', error);
     const { kind, name } = this.#destination;
     const message = describe(phase, failed, error, call);

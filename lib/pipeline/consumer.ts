@@ -105,6 +105,11 @@ export class Consumer implements Runnable, Caller {
     return this.#calls.peek() ?? this.#backlog.peek();
   }
 
+  /** How many of its calls have failed since the last that did not. */
+  get failures(): number {
+    return this.#report.failures;
+  }
+
   /** How many more fit. */
   get room(): number {
     return this.destination.options.capacity - this.pending;

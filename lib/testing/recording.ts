@@ -18,6 +18,7 @@ export const STAND_IN: EmissionAdapter = { name: 'recorder', deliver: () => {} }
 export const ENGINE_STAND_IN: DurableEngine = {
   participant: { accept: (emissions) => emissions },
   takes: () => false,
+  backlog: async () => [],
   open: async () => {},
   start: () => {},
   drain: async () => {},

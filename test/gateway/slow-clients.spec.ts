@@ -1,47 +1,10 @@
-import { connect as connectTcp, type Socket as TcpSocket } from 'node:net';
-import { once } from 'node:events';
 import { describe, expect, it } from '@jest/globals';
 import { EmissionsGateway } from 'nestjs-emissions/gateway';
+import { connectDeaf } from '../support/deaf-client.js';
 import { authenticate, serveGateway } from '../support/gateway.js';
 import { listen } from '../support/signals.js';
 import { connect } from '../support/sockets.js';
 import { until } from '../support/until.js';
-
-/** A WebSocket client that stops reading once it follows everything of its tenant. */
-async function connectDeaf(url: string, tenant: string): Promise<TcpSocket> {
-  const { port, hostname } = new URL(url);
-  const tcp = connectTcp(Number(port), hostname);
-  tcp.on('error', () => {});
-  await once(tcp, 'connect');
-  tcp.write(
-    `GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: ${hostname}\r\nConnection: Upgrade\r\n` +
-      'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n',
-  );
-  const seen = async (text: string): Promise<void> => {
-    let all = '';
-    while (!all.includes(text)) {
-      // oxlint-disable-next-line no-await-in-loop
-      const [chunk] = (await once(tcp, 'data')) as [Buffer];
-      all += chunk.toString('latin1');
-    }
-  };
-  const opened = seen('0{"sid"');
-  await opened;
-  const joined = seen('40{"sid"');
-  tcp.write(masked(`40${JSON.stringify({ tenant })}`));
-  await joined;
-  const answered = seen('"ok":true');
-  tcp.write(masked('420["subscribe",{"channel":"*"}]'));
-  await answered;
-  tcp.pause();
-  return tcp;
-}
-
-/** A text frame of a client: masked, with a mask of zeros. */
-function masked(text: string): Buffer {
-  const body = Buffer.from(text);
-  return Buffer.concat([Buffer.from([0x81, 0x80 | body.length, 0, 0, 0, 0]), body]);
-}
 
 describe('a client that stops reading', () => {
   it('is disconnected when too much waits for it, and nobody else notices', async () => {

@@ -12,6 +12,16 @@ export async function until(condition: () => boolean, rounds = 2_000_000): Promi
   }
 }
 
+/** The same for what has to be asked for, one question behind another. */
+export async function untilAsked(condition: () => Promise<boolean>, times = 20_000): Promise<void> {
+  // oxlint-disable-next-line no-await-in-loop -- one behind another
+  for (let time = 0; !(await condition()); time++) {
+    if (time === times) throw new Error(`Still not so, asked ${times} times: ${String(condition)}`);
+    // oxlint-disable-next-line no-await-in-loop
+    await nextRound();
+  }
+}
+
 /** Lets a number of rounds pass, to see that nothing happens in them. */
 export async function rounds(count = 5): Promise<void> {
   for (let round = 0; round < count; round++) await nextRound();

@@ -3,14 +3,18 @@ import {
   type Attributes,
   type BatchObservableResult,
   type Meter,
+  type Observable,
 } from '@opentelemetry/api';
 import type { Consumer } from '../../pipeline/consumer.js';
-import type { Pipeline } from '../../pipeline/pipeline.js';
+import type { Vitals } from '../../vitals.js';
 import { onSignal } from '../signal.js';
 import type { EmissionsOpenTelemetryOptions } from './opentelemetry.options.js';
 
 /** What everything beyond `maxConsumers` is counted as. */
 const OTHER = 'other';
+
+/** How long a collection waits for the database. */
+const BACKLOG_TIMEOUT_MS = 2_000;
 
 const DURATION = {
   unit: 's',
@@ -20,11 +24,12 @@ const DURATION = {
 };
 
 /**
- * Counts what the signals of the process tell, and looks at the queues of one application when metrics are collected.
+ * Counts what the signals of the process tell, and looks at the queues, the stored deliveries and the clients of one application
+ * when metrics are collected.
  *
  * Attributes are `emissions.consumer` (an adapter's name or a handler's id), `emissions.kind` (`adapter`, `handler`) and
  * `emissions.reason`: never an emission's name, tenant or key, of which there may be any number. Counts are those of all
- * applications in the process, as the signals are.
+ * applications in the process, as the signals are: one of them counts for all.
  */
 export class EmissionsMetrics {
   readonly #maxConsumers: number;
@@ -33,7 +38,7 @@ export class EmissionsMetrics {
   readonly #stops: (() => void)[] = [];
 
   constructor(
-    private readonly pipeline: Pipeline,
+    private readonly vitals: Vitals,
     { meterProvider = metrics, maxConsumers }: EmissionsOpenTelemetryOptions,
   ) {
     this.#maxConsumers = maxConsumers;
@@ -47,6 +52,8 @@ export class EmissionsMetrics {
     this.#countLosses();
     this.#countDeliveries();
     this.#watchQueues();
+    this.#watchBacklog();
+    this.#watchClients();
   }
 
   /** Stops. */
@@ -142,27 +149,97 @@ export class EmissionsMetrics {
   }
 
   #watchQueues(): void {
-    const pending = this.#meter.createObservableGauge('emissions.pending', {
-      unit: '{emission}',
-      description: 'Emissions that a consumer is not done with',
-    });
-    const lag = this.#meter.createObservableGauge('emissions.lag', {
-      unit: 's',
-      description: 'The age of the oldest of these; 0 when there are none',
-    });
-    const look = (result: BatchObservableResult): void => {
+    const pending = this.#gauge(
+      'pending',
+      '{emission}',
+      'Emissions that a consumer is not done with',
+    );
+    const lag = this.#gauge('lag', 's', 'The age of the oldest of these; 0 when there are none');
+    const capacity = this.#gauge('capacity', '{emission}', 'How many of these there may be');
+    this.#observe([pending, lag, capacity], (result) => {
       for (const [name, all] of this.#consumers()) {
         const about = this.#consumer(name, all[0]!.destination.kind);
-        result.observe(pending, sumOf(all), about);
+        result.observe(
+          pending,
+          sumOf(all, (each) => each.pending),
+          about,
+        );
         result.observe(lag, Math.max(...all.map(lagOf)), about);
+        result.observe(capacity, sumOf(all, capacityOf), about);
       }
-    };
-    this.#meter.addBatchObservableCallback(look, [pending, lag]);
-    this.#stops.push(() => this.#meter.removeBatchObservableCallback(look, [pending, lag]));
+    });
+  }
+
+  /** What is stored is the same for all processes of an application: the greatest of what they tell, not the sum. */
+  #watchBacklog(): void {
+    const waiting = this.#gauge('backlog.waiting', '{delivery}', 'Stored deliveries that wait');
+    const running = this.#gauge('backlog.running', '{delivery}', 'Those at work, in any process');
+    const dead = this.#gauge('backlog.dead', '{delivery}', 'Those that were given up on');
+    const blocked = this.#gauge('backlog.blocked_keys', '{key}', 'Keys that wait behind dead ones');
+    const age = this.#gauge('backlog.age', 's', 'The age of the oldest that is due; 0 for none');
+    this.#observe([waiting, running, dead, blocked, age], async (result) => {
+      const backlog = (await this.vitals.backlog(BACKLOG_TIMEOUT_MS)) ?? [];
+      for (const [name, all] of Map.groupBy(backlog, ({ consumer }) => this.#known(consumer))) {
+        const about = this.#consumer(name, all[0]!.kind);
+        result.observe(
+          waiting,
+          sumOf(all, (each) => each.waiting),
+          about,
+        );
+        result.observe(
+          running,
+          sumOf(all, (each) => each.running),
+          about,
+        );
+        result.observe(
+          dead,
+          sumOf(all, (each) => each.dead),
+          about,
+        );
+        result.observe(
+          blocked,
+          sumOf(all, (each) => each.blockedKeys),
+          about,
+        );
+        result.observe(age, Math.max(...all.map(({ oldestMs }) => oldestMs)) / 1_000, about);
+      }
+    });
+  }
+
+  #watchClients(): void {
+    const clients = this.#gauge('gateway.clients', '{client}', 'Clients of gateways, connected');
+    const slow = this.#meter.createObservableCounter('emissions.gateway.slow', {
+      unit: '{client}',
+      description: 'Clients that were disconnected since they did not read',
+    });
+    this.#observe([clients, slow], (result) => {
+      const live = this.vitals.live();
+      if (live.length === 0) return;
+      result.observe(
+        clients,
+        sumOf(live, (each) => each.clients),
+      );
+      result.observe(
+        slow,
+        sumOf(live, (each) => each.slow),
+      );
+    });
+  }
+
+  #observe(
+    instruments: Observable[],
+    look: (result: BatchObservableResult) => void | Promise<void>,
+  ): void {
+    this.#meter.addBatchObservableCallback(look, instruments);
+    this.#stops.push(() => this.#meter.removeBatchObservableCallback(look, instruments));
+  }
+
+  #gauge(name: string, unit: string, description: string): Observable {
+    return this.#meter.createObservableGauge(`emissions.${name}`, { unit, description });
   }
 
   #consumers(): Map<string, Consumer[]> {
-    return Map.groupBy(this.pipeline.consumers, ({ name }) => this.#known(name));
+    return Map.groupBy(this.vitals.consumers, ({ name }) => this.#known(name));
   }
 
   #counter(name: string, description: string) {
@@ -181,8 +258,12 @@ export class EmissionsMetrics {
   }
 }
 
-function sumOf(consumers: readonly Consumer[]): number {
-  return consumers.reduce((sum, { pending }) => sum + pending, 0);
+function sumOf<T>(all: readonly T[], count: (each: T) => number): number {
+  return all.reduce((sum, each) => sum + count(each), 0);
+}
+
+function capacityOf({ destination }: Consumer): number {
+  return destination.options.capacity;
 }
 
 function lagOf({ oldest }: Consumer): number {

@@ -8,7 +8,7 @@ import {
 } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { Tracing } from '../../emission/tracing.js';
-import { Pipeline } from '../../pipeline/pipeline.js';
+import { Vitals } from '../../vitals.js';
 import { EmissionsMetrics } from './emissions.metrics.js';
 import { EmissionsTracer } from './emissions.tracer.js';
 import {
@@ -34,7 +34,7 @@ class OpenTelemetryLauncher implements OnModuleInit, OnApplicationShutdown {
       'EmissionsOpenTelemetryModule',
     );
     const tracing = this.modules.get(Tracing, { strict: false });
-    const metrics = new EmissionsMetrics(this.#pipeline, options);
+    const metrics = new EmissionsMetrics(this.#vitals, options);
     if (options.spans) tracing.tracer = new EmissionsTracer(options.tracerProvider);
     if (options.metrics) metrics.start();
     this.#stop = () => {
@@ -44,12 +44,12 @@ class OpenTelemetryLauncher implements OnModuleInit, OnApplicationShutdown {
   }
 
   async onApplicationShutdown(): Promise<void> {
-    await this.#pipeline.drain();
+    await this.#vitals.drained();
     this.#stop();
   }
 
-  get #pipeline(): Pipeline {
-    return this.modules.get(Pipeline, { strict: false });
+  get #vitals(): Vitals {
+    return this.modules.get(Vitals, { strict: false });
   }
 }
 

@@ -9,7 +9,7 @@ export interface EmissionsOpenTelemetryOptions {
    */
   spans: boolean;
   /**
-   * Whether there are metrics.
+   * Whether there are metrics. They count what all applications in the process do: of several, let one have them.
    * @default true
    */
   metrics: boolean;

@@ -1,3 +1,4 @@
 export { EmissionsHealthIndicator } from './emissions.health.js';
-export type { ConsumerHealth } from './emissions.health.js';
+export type { BacklogHealth, ConsumerHealth, GatewayHealth } from './emissions.health.js';
+export type { Finding, Severity } from './finding.js';
 export type { EmissionsHealthOptions } from './health.options.js';

@@ -1,4 +1,5 @@
 import { Controller, Get, Inject } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
 import { HealthCheckService, TerminusModule } from '@nestjs/terminus';
 import { describe, expect, it } from '@jest/globals';
 import { EmissionsModule, type EmissionAdapter } from 'nestjs-emissions';
@@ -114,8 +115,66 @@ describe('The health of emissions', () => {
   it('refuses thresholds that are none', async () => {
     await using app = await checked({ deliver: () => {} });
     const health = app.app.get(EmissionsHealthIndicator);
-    expect(() => health.check('emissions', { downFill: 2 })).toThrow(
+    await expect(health.check('emissions', { downFill: 2 })).rejects.toThrow(
       /EmissionsHealthIndicator.downFill takes a number from 0 to 1, but got 2/,
     );
+  });
+
+  it('is that of one application, whatever others in the process call theirs', async () => {
+    const fails = () => {
+      throw new Error('no mail today');
+    };
+    await using ill = await checked({ deliver: fails });
+    await using well = await checked({ deliver: () => {} });
+    for (const { emit, emissions } of [ill, well, ill, well]) {
+      // oxlint-disable-next-line no-await-in-loop -- a call for each
+      await emit(1);
+      // oxlint-disable-next-line no-await-in-loop
+      await emissions.settled();
+    }
+    expect(await ill.ask()).toMatchObject({ status: 'degraded' });
+    expect(await well.ask()).toMatchObject({ status: 'up' });
+  });
+
+  it('of handlers is told as well as that of adapters', async () => {
+    await using app = await checked({ deliver: () => {} });
+    let isBroken = true;
+    const handle = () => {
+      if (isBroken) throw new Error('no index today');
+    };
+    app.emissions.subscribe('*', handle, { id: 'index' });
+    await app.emit(4);
+    await app.emissions.settled();
+    const index = { consumer: 'index', status: 'down', reason: '4 failures in a row' };
+    expect(await app.ask()).toMatchObject({ code: 503, consumers: [index] });
+    isBroken = false;
+    await app.emit(1);
+    await app.emissions.settled();
+    expect(await app.ask()).toMatchObject({ code: 200, status: 'up' });
+  });
+
+  it('is up with Terminus 11 where that of others would be degraded, since it does not know that', async () => {
+    await using app = await checked({ deliver: () => Promise.reject(new Error('no')) });
+    await app.emit(2);
+    await app.emit(2);
+    await app.emissions.settled();
+    const status = (code: string) => (about: object) => ({ emissions: { status: code, ...about } });
+    const terminus11 = { check: () => ({ up: status('up'), down: status('down') }) };
+    const health = new EmissionsHealthIndicator(app.app.get(ModuleRef), terminus11 as never);
+    expect(await health.check('emissions', { degradedFailures: 1 })).toMatchObject({
+      emissions: { status: 'up', consumers: [{ consumer: 'mail', status: 'degraded' }] },
+    });
+    expect(await health.check('emissions', { downFailures: 1 })).toMatchObject({
+      emissions: { status: 'down' },
+    });
+  });
+
+  it('is down when the application is no longer running', async () => {
+    const app = await checked({ deliver: () => {} });
+    const health = app.app.get(EmissionsHealthIndicator);
+    await app.close();
+    expect(await health.check('emissions')).toEqual({
+      emissions: { status: 'down', state: 'closed', pending: 0 },
+    });
   });
 });
