@@ -28,6 +28,8 @@ export type SubscribeAnswer =
 export class LiveChannel<C extends string = string> {
   #state: ChannelState = 'pending';
   #offset: string | undefined;
+  /** Whether it was followed, then refused: what went by meanwhile was not for it. */
+  #lapsed = false;
   /** What came while the server had not said yet where the channel stands. */
   #early: LiveEmission[] = [];
   readonly #handlers = new Set<(emission: Carried<C>) => void>();
@@ -101,7 +103,10 @@ export class LiveChannel<C extends string = string> {
 
   /** @internal It is asked for again. */
   ask(): void {
-    if (this.#state === 'refused') this.#become('pending');
+    if (this.#state !== 'refused') return;
+    this.#lapsed = this.#offset !== undefined;
+    this.#offset = undefined;
+    this.#become('pending');
   }
 
   /** @internal */
@@ -111,7 +116,8 @@ export class LiveChannel<C extends string = string> {
     this.#early = [];
     if (!answer.ok) return this.refuse(answer.error);
     this.#state = 'following';
-    if (!answer.recovered) {
+    if (!answer.recovered || this.#lapsed) {
+      this.#lapsed = false;
       // What another channel brought of this gap would stand there alone.
       this.#offset = answer.offset;
       this.#tell(this.#gaps, undefined);

@@ -42,7 +42,7 @@ export class LiveClient {
       gap: ({ offset }) => this.#channels.forEach((channel) => channel.lost(offset)),
       revoked: ({ channel, message }) =>
         this.#channels.get(channel)?.refuse({ code: 'EMISSIONS_CHANNEL_REVOKED', message }),
-      closed: (closing) => this.#closings.forEach((listener) => listener(closing)),
+      closed: (closing) => this.#tellClosing(closing),
     };
     for (const [event, listener] of Object.entries(this.#listeners)) socket.on(event, listener);
   }
@@ -117,6 +117,16 @@ export class LiveClient {
       const carrying = Array.isArray(channels[0]) ? channels[i]! : channels;
       for (const name of carrying as readonly string[]) this.#channels.get(name)?.take(item);
       for (const channel of this.#channels.values()) channel.moved(item.offset);
+    }
+  }
+
+  #tellClosing(closing: Closing): void {
+    for (const listener of [...this.#closings]) {
+      try {
+        listener(closing);
+      } catch (error) {
+        this.#failed(error);
+      }
     }
   }
 

@@ -1,11 +1,12 @@
 import type { EmissionCatalog, PayloadOf } from '../emission/catalog.js';
+import type { Wired } from './wired.js';
 
-/** An emission as it comes from the gateway with its default form, typed by the catalog. Payloads are what JSON makes of them. */
+/** An emission as it comes from the gateway with its default form, typed by the catalog; the payload is what JSON makes of it. */
 export interface LiveEmission<N extends string = string> {
   readonly id: string;
   readonly name: N;
   readonly topic?: string;
-  readonly payload: PayloadOf<N>;
+  readonly payload: Wired<PayloadOf<N>>;
   readonly metadata: Readonly<Record<string, unknown>>;
   /** Epoch milliseconds with fractions. */
   readonly occurredAt: number;

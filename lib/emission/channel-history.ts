@@ -29,6 +29,8 @@ export interface HistoryFeed {
   receive(tenant: string, entries: readonly RecordedEntry[]): void;
   /** Says that something is missing before what comes next, which goes on behind this position. */
   lose(tenant: string, position: HistoryPosition): void;
+  /** Gives what another process has told with `tell`. */
+  hear(message: string): void;
 }
 
 /**
@@ -63,5 +65,15 @@ export interface ChannelHistory {
   catchUp?(tenant: string): Promise<void>;
   /** Forgets what has become too old; called now and then. */
   expire?(): void;
+  /**
+   * Brings a message to the feed of every other process that shares this history. Without it, processes have what is revoked,
+   * disconnected and refreshed from one another by socket.io's adapter alone.
+   */
+  tell?(message: string): Promise<void>;
+  /**
+   * Begins a new epoch of every tenant that is followed, and tells the feed what it has lost: for a history that is not shared,
+   * where something that another process carried has not come.
+   */
+  renew?(): void;
   close(): void | Promise<void>;
 }

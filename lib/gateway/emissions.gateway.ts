@@ -1,4 +1,10 @@
-import { Inject, Optional, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import {
+  Inject,
+  Optional,
+  type BeforeApplicationShutdown,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+} from '@nestjs/common';
 import {
   ConnectedSocket,
   MessageBody,
@@ -13,14 +19,13 @@ import { AdapterBinding, type BringsAdapter } from '../emission/adapter-binding.
 import { ConfigurationError } from '../emission/emission.errors.js';
 import type { Emission } from '../emission/emission.js';
 import type { LiveReport, ReportsLive } from '../emission/live-report.js';
-import { quote } from '../emission/quote.js';
 import { signal } from '../telemetry/signal.js';
+import { checkAuthentication, identify } from './authentication.js';
 import { checkChannel } from './channel.js';
 import { Connection } from './connection.js';
 import { GatewayAdapter } from './gateway.adapter.js';
 import { ChannelDeniedError, ConnectionRefusedError } from './gateway.errors.js';
 import { gatewayOptions, type GatewayIdentity, type GatewayOptions } from './gateway.options.js';
-import { inTime } from './in-time.js';
 import { LiveRoom } from './live-room.js';
 import { checkFilter, type MemberFilter } from './members.js';
 import {
@@ -56,6 +61,7 @@ export abstract class EmissionsGateway<I extends GatewayIdentity = GatewayIdenti
     OnGatewayInit,
     OnGatewayConnection,
     OnGatewayDisconnect,
+    BeforeApplicationShutdown,
     OnApplicationShutdown,
     BringsAdapter,
     ReportsLive
@@ -124,22 +130,25 @@ export abstract class EmissionsGateway<I extends GatewayIdentity = GatewayIdenti
 
   /**
    * Gives everybody of the identity's tenant and subject this identity from now on, and asks `authorize` anew for each channel
-   * they follow; what it refuses they leave. Resolves when that is done in this process; others do it too when socket.io
-   * connects them.
+   * they follow; what it refuses they leave. Resolves when that is done in this process; others are told, which a shared history
+   * or an adapter of socket.io connects, and get it as JSON.
    */
   async refresh(identity: I): Promise<void> {
     checkFilter(identity, 'refresh');
     await this.room.refresh(identity);
   }
 
-  /** Disconnects everybody of a tenant, or of one subject of it, in all processes that socket.io connects. */
+  /**
+   * Disconnects everybody of a tenant, or of one subject of it, in all processes that a shared history or an adapter of
+   * socket.io connects; and those who are being authenticated at that moment.
+   */
   disconnect(filter: MemberFilter): void {
     this.room.disconnect(checkFilter(filter, 'disconnect'));
   }
 
   /**
    * Takes everybody of a tenant, or of one subject of it, out of one channel, or all, at once and in all processes that
-   * socket.io connects; they are told. What they may follow again is up to `authorize`.
+   * a shared history or an adapter of socket.io connects; they are told. What they may follow again is up to `authorize`.
    */
   revoke(filter: MemberFilter & { readonly channel?: string }): void {
     const channel = filter?.channel === undefined ? {} : { channel: checkChannel(filter.channel) };
@@ -147,7 +156,8 @@ export abstract class EmissionsGateway<I extends GatewayIdentity = GatewayIdenti
   }
 
   /**
-   * Who follows a channel of a tenant, in all processes that socket.io connects.
+   * Who follows a channel of a tenant, by sockets and by server-sent events: in this process, and in those that an adapter of
+   * socket.io connects and that answer in time.
    *
    * @throws ConfigurationError unless the option `presence` is on
    */
@@ -157,22 +167,14 @@ export abstract class EmissionsGateway<I extends GatewayIdentity = GatewayIdenti
 
   /** @throws ConfigurationError when nothing tells who may connect */
   async onModuleInit(): Promise<void> {
-    const { authenticate, anonymous } = this.options;
     const overridden = this.authenticate !== EmissionsGateway.prototype.authenticate;
-    if (authenticate !== undefined && anonymous) {
-      throw new ConfigurationError(
-        'EmissionsGateway: "anonymous" and "authenticate" exclude one another; remove one.',
-      );
-    }
-    if (!overridden && authenticate === undefined && !anonymous) {
-      throw new ConfigurationError(
-        'EmissionsGateway has no authentication, and anybody could follow any tenant. Write ' +
-          "EmissionsGatewayModule.forRoot({ authenticate: async (socket) => ({ tenant: '…', subject: '…' }) }), or, for an " +
-          'application without tenants, { anonymous: true }.',
-      );
-    }
+    checkAuthentication(this.options, overridden);
     if (this.#namespace !== undefined) this.room.serve(this.#namespace);
     await this.room.open();
+  }
+
+  beforeApplicationShutdown(): void {
+    this.#room?.beginToClose();
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -266,24 +268,13 @@ export abstract class EmissionsGateway<I extends GatewayIdentity = GatewayIdenti
     act: (connection: Connection<I>, request: ChannelRequest) => Promise<A>,
   ) {
     const connection = this.#connections.get(socket);
-    return answer(connection, message, this.options, act);
+    return answer(connection, message, this.options, this.room, act);
   }
 
   async #admit(socket: Socket): Promise<void> {
-    const { authenticateTimeoutMs, anonymous } = this.options;
-    const identity = await inTime(
-      async () => this.authenticate(socket),
-      authenticateTimeoutMs,
-      () =>
-        new ConnectionRefusedError(`authentication took longer than ${authenticateTimeoutMs} ms.`),
+    const identity = await this.room.admit(() =>
+      identify(socket, (given) => this.authenticate(given), this.options),
     );
-    const tenant: unknown = identity?.tenant;
-    if (typeof tenant !== 'string' || (tenant === '' && !anonymous)) {
-      throw new ConnectionRefusedError(
-        `authentication must give { tenant: '…' }, but gave ${quote(tenant)} for it.`,
-      );
-    }
-    const frozen: I = Object.freeze({ ...identity });
-    this.#connections.set(socket, new Connection<I>(socket, frozen, this.options));
+    this.#connections.set(socket, new Connection<I>(socket, identity, this.options));
   }
 }

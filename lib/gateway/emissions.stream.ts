@@ -4,7 +4,7 @@ import {
   Injectable,
   type MessageEvent,
 } from '@nestjs/common';
-import { Observable } from 'rxjs';
+import { EMPTY, Observable } from 'rxjs';
 import { checkChannel } from './channel.js';
 import { EmissionsGateway } from './emissions.gateway.js';
 import { ChannelError } from './gateway.errors.js';
@@ -40,7 +40,8 @@ export interface StreamOptions<I extends GatewayIdentity = GatewayIdentity> {
  *
  * A browser's `EventSource` gets `emission` events, each with its offset as its id, `following` at the beginning, `gap` where
  * something is missing that nobody has any more, `revoked` and `closed`. When it comes back, it says by `Last-Event-ID` where
- * it was, and gets what it missed. A client that does not read is cut off as sockets are.
+ * it was, and gets what it missed. A client that does not read is cut off as sockets are. When the application closes, the streams end
+ * first, and browsers connect again.
  */
 @Injectable()
 export class EmissionsStream<I extends GatewayIdentity = GatewayIdentity> {
@@ -54,6 +55,7 @@ export class EmissionsStream<I extends GatewayIdentity = GatewayIdentity> {
   async of(request: StreamRequest, options: StreamOptions<I>): Promise<Observable<MessageEvent>> {
     const { room } = this.gateway;
     const channels = checkChannels(options.channels);
+    if (request.socket?.destroyed === true) return EMPTY;
     const follower: StreamFollower<I> = new StreamFollower<I>(
       options.identity,
       request.socket ?? undefined,
@@ -74,9 +76,12 @@ export class EmissionsStream<I extends GatewayIdentity = GatewayIdentity> {
       }
       follower.begin(offset, whole);
     } catch (error) {
+      // Nobody is there any more to be told why.
+      if (follower.gone) return EMPTY;
       follower.end();
       throw new ForbiddenException(reasonOf(error), { cause: error });
     }
+    if (follower.gone) return EMPTY;
     return new Observable((subscriber) => {
       follower.serve(subscriber);
       return () => follower.end();

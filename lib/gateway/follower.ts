@@ -28,4 +28,6 @@ export interface Follower<I extends GatewayIdentity = GatewayIdentity> {
   revoked(channel: string, reason: string): void;
   /** Ends its connection; with `discard`, without what still waits for it. */
   dismiss(notice: ClosedNotice, discard?: boolean): void;
+  /** Ends its connection with the application's; absent where Nest sees to it. It may come back, and elsewhere. */
+  stop?(): void;
 }

@@ -16,7 +16,7 @@ import {
 import { historyOptions, type HistoryOptions } from './history.options.js';
 import { toWire } from './wire.js';
 
-/** Who is at the other end of a socket; found once, when it connects. */
+/** Who is at the other end of a socket; found once, when it connects. Plain data: it is copied. */
 export interface GatewayIdentity {
   /** The one tenant whose channels the socket may follow. */
   readonly tenant: string;
@@ -76,7 +76,8 @@ export interface GatewayOptions<I extends GatewayIdentity = GatewayIdentity> {
   maxRequestsPerSecond: number;
   /**
    * How many frames may wait for a client that reads slower than they come. Past that it is disconnected with the reason
-   * `EMISSIONS_SLOW_CONSUMER`, comes back, and recovers by its offsets.
+   * `EMISSIONS_SLOW_CONSUMER`, comes back, and recovers by its offsets. One that has more waiting is sent nothing more of what
+   * it missed.
    * @default 1000
    */
   maxClientQueue: number;

@@ -16,13 +16,18 @@ export interface Following {
   readonly replayed: number;
 }
 
-/** Sends what has come to those who follow it. */
-export type Dispatch = (
-  tenant: string,
-  entries: readonly RecordedEntry[],
-  epoch: string,
-  followers: Iterable<Follower>,
-) => void;
+/** Where to what a history tells goes. */
+export interface LiveOutlet {
+  /** Sends what has come to those who follow it. */
+  dispatch(
+    tenant: string,
+    entries: readonly RecordedEntry[],
+    epoch: string,
+    followers: Iterable<Follower>,
+  ): void;
+  /** Takes what another process has told. */
+  hear(message: string): void;
+}
 
 /** What this process knows of a tenant that is followed here. */
 interface Tenant {
@@ -46,7 +51,7 @@ export class LiveChannels implements HistoryFeed {
 
   constructor(
     readonly history: ChannelHistory,
-    private readonly dispatch: Dispatch,
+    private readonly outlet: LiveOutlet,
   ) {}
 
   append(tenant: string, entries: readonly ChannelEntry[]): void | Promise<void> {
@@ -57,7 +62,8 @@ export class LiveChannels implements HistoryFeed {
     const tenant = this.#tenants.get(name);
     if (tenant === undefined || entries.length === 0) return;
     tenant.offset = entries.at(-1)!.offset;
-    if (tenant.followers.size > 0) this.dispatch(name, entries, tenant.epoch, tenant.followers);
+    if (tenant.followers.size > 0)
+      this.outlet.dispatch(name, entries, tenant.epoch, tenant.followers);
   }
 
   lose(name: string, { epoch, offset }: HistoryPosition): void {
@@ -69,6 +75,10 @@ export class LiveChannels implements HistoryFeed {
       for (const channel of follower.followed.keys()) follower.followed.set(channel, offset);
       follower.lose(writeOffset(epoch, offset));
     }
+  }
+
+  hear(message: string): void {
+    this.outlet.hear(message);
   }
 
   /**

@@ -4,9 +4,9 @@ import type { ChannelEntry } from '../emission/channel-history.js';
 import { ConfigurationError } from '../emission/emission.errors.js';
 import type { Emission } from '../emission/emission.js';
 import type { LiveReport } from '../emission/live-report.js';
-import { channelsOf, checkEntities, roomOf } from './channel.js';
+import { Admissions } from './admissions.js';
+import { channelsOf, checkEntities } from './channel.js';
 import { Cluster, type Order } from './cluster.js';
-import { Connection } from './connection.js';
 import type { Follower } from './follower.js';
 import { FrameSender } from './frame-sender.js';
 import type { GatewayPort } from './gateway.adapter.js';
@@ -15,6 +15,7 @@ import { historyOptions, type HistoryOptions } from './history.options.js';
 import { LiveChannels, type Following } from './live-channels.js';
 import { MemoryHistory } from './memory-history.js';
 import { Members, type MemberFilter } from './members.js';
+import { Relay } from './relay.js';
 import type { Presence } from './request.js';
 import { Subscriptions, type Verdict } from './subscriptions.js';
 import { toWire } from './wire.js';
@@ -30,11 +31,14 @@ const LONGEST_SWEEP_MS = 30_000;
 /** Where emissions and followers meet: the followers of one gateway, its history, and what goes from one to the other. */
 export class LiveRoom<I extends GatewayIdentity> implements GatewayPort {
   readonly #members = new Members<I>();
+  readonly #admissions = new Admissions();
   readonly #sender: FrameSender;
   readonly #live: LiveChannels;
   readonly #subscriptions: Subscriptions<I>;
   readonly #rememberMs: number;
   #cluster: Cluster | undefined;
+  #relay: Relay | undefined;
+  #closing = false;
   #sweep: NodeJS.Timeout | undefined;
 
   constructor(
@@ -45,12 +49,14 @@ export class LiveRoom<I extends GatewayIdentity> implements GatewayPort {
     const kept = isHistory(history) ? historyOptions.resolve({}, '') : (history as HistoryOptions);
     this.#rememberMs = kept.maxAgeMs;
     this.#sender = new FrameSender(maxClientQueue);
-    this.#live = new LiveChannels(
-      isHistory(history) ? history : new MemoryHistory(kept),
-      (tenant, entries, epoch, followers) => this.#sender.send(tenant, entries, epoch, followers),
-    );
+    this.#live = new LiveChannels(isHistory(history) ? history : new MemoryHistory(kept), {
+      dispatch: (tenant, entries, epoch, followers) =>
+        this.#sender.send(tenant, entries, epoch, followers),
+      hear: (message) => this.#cluster?.hear(message),
+    });
     this.#subscriptions = new Subscriptions(this.#live, {
       maxChannels,
+      maxClientQueue,
       authorizeTimeoutMs,
       authorize: (identity: I, channel) => rules.authorize(identity, channel),
     });
@@ -72,19 +78,34 @@ export class LiveRoom<I extends GatewayIdentity> implements GatewayPort {
     this.#sweep.unref();
   }
 
+  /** Ends what would keep the application from closing, from now on. */
+  beginToClose(): void {
+    this.#closing = true;
+    this.#members.stop();
+  }
+
   async close(): Promise<void> {
     clearInterval(this.#sweep);
+    this.#relay?.close();
     await this.#live.history.close();
   }
 
   serve(server: Namespace): void {
+    if (this.#cluster !== undefined) return;
+    const { history } = this.#live;
     this.#sender.server = server;
-    this.#cluster = new Cluster(server, (order) => void this.#obey(order));
-    this.#sender.everywhere = this.#cluster.connected && !this.#live.history.shared;
-    if (!this.#sender.everywhere) return;
+    this.#cluster = new Cluster(server, history, {
+      obey: (order) => void this.#obey(order),
+      presentHere: (tenant, channel) => this.#presentHere(tenant, channel),
+    });
+    if (!this.#cluster.connected || history.shared) return;
+    this.#relay = new Relay(server, {
+      take: (tenant, entries) => void this.#live.append(tenant, entries),
+      lost: () => history.renew?.(),
+    });
     new Logger('Emissions').warn(
-      'socket.io connects several processes here, but each keeps a history of its own, and whoever comes back is told that it ' +
-        'may have missed something. Write history: new RedisChannelHistory({ client }) (nestjs-emissions/redis) for one that all share.',
+      'socket.io connects several processes here, but each keeps a history of its own, and whoever comes back to another one is ' +
+        'told that it may have missed something. Write history: new RedisChannelHistory({ client }) (nestjs-emissions/redis) for one that all share.',
     );
   }
 
@@ -102,16 +123,19 @@ export class LiveRoom<I extends GatewayIdentity> implements GatewayPort {
   }
 
   append(tenant: string, entries: readonly ChannelEntry[]): void | Promise<void> {
-    if (!this.#sender.everywhere) return this.#live.append(tenant, entries);
-    const unnumbered = entries.map((entry) => ({ ...entry, offset: 0 }));
-    this.#sender.send(tenant, unnumbered, 'none', this.#live.followersOf(tenant));
+    const taken = this.#live.append(tenant, entries);
+    this.#relay?.send(tenant, entries);
+    return taken;
+  }
+
+  /** Finds out who somebody is; what is ordered about them meanwhile holds for them, too. */
+  admit(identify: () => Promise<I>): Promise<I> {
+    return this.#admissions.admit(identify);
   }
 
   enter(member: Follower<I>): void {
     this.#members.add(member);
-    if (!this.options.presence || !(member instanceof Connection)) return;
-    const data = member.socket.data as { emissions?: unknown };
-    data.emissions = { subject: member.identity.subject };
+    if (this.#closing) member.stop?.();
   }
 
   exit(member: Follower<I>): void {
@@ -119,9 +143,12 @@ export class LiveRoom<I extends GatewayIdentity> implements GatewayPort {
     this.#live.leave(member);
   }
 
+  cutOff(member: Follower<I>): void {
+    this.#sender.cutOff(member);
+  }
+
   join(member: Follower<I>, channel: string, after?: string): Promise<Following> {
-    const unknown = this.#sender.everywhere && after !== undefined;
-    return this.#subscriptions.join(member, channel, unknown ? '' : after);
+    return this.#subscriptions.join(member, channel, after);
   }
 
   /** Those of a tenant, in this process. */
@@ -139,13 +166,8 @@ export class LiveRoom<I extends GatewayIdentity> implements GatewayPort {
         'Presence is off. Write EmissionsGatewayModule.forRoot({ presence: true, … }).',
       );
     }
-    const sockets = await this.#sender.server?.in(roomOf(tenant, channel)).fetchSockets();
-    const counts = new Map<string | undefined, number>();
-    for (const { data } of sockets ?? []) {
-      const subject = (data as { emissions?: { subject?: string } }).emissions?.subject;
-      counts.set(subject, (counts.get(subject) ?? 0) + 1);
-    }
-    return Array.from(counts, ([subject, count]) => ({ subject, count }));
+    const elsewhere = await this.#cluster?.presentElsewhere(tenant, channel);
+    return sum([...this.#presentHere(tenant, channel), ...(elsewhere ?? [])]);
   }
 
   async refresh(identity: I): Promise<void> {
@@ -168,9 +190,10 @@ export class LiveRoom<I extends GatewayIdentity> implements GatewayPort {
 
   /** Does what was asked here, or by another process. Never rejects; what is no promise is done at once. */
   async #obey(order: Order): Promise<void> {
+    this.#admissions.hear(order);
     if (order.do === 'refresh') {
       const identity = order.identity as I;
-      const members = this.#members.matching(identity);
+      const members = this.#members.same(identity);
       for (const member of members) this.#members.renew(member, identity);
       await Promise.all(members.map((member) => this.#subscriptions.recheck(member)));
       return;
@@ -190,4 +213,18 @@ export class LiveRoom<I extends GatewayIdentity> implements GatewayPort {
       }
     }
   }
+
+  #presentHere(tenant: string, channel: string): Presence[] {
+    const there = [...this.#live.followersOf(tenant)].filter(({ followed }) =>
+      followed.has(channel),
+    );
+    return sum(there.map(({ identity: { subject } }) => ({ subject, count: 1 })));
+  }
+}
+
+/** Each subject once. */
+function sum(all: readonly Presence[]): Presence[] {
+  const counts = new Map<string | undefined, number>();
+  for (const { subject, count } of all) counts.set(subject, (counts.get(subject) ?? 0) + count);
+  return Array.from(counts, ([subject, count]) => ({ subject, count }));
 }

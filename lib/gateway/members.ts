@@ -30,11 +30,20 @@ export class Members<I extends GatewayIdentity> {
     this.#all.delete(member);
   }
 
-  matching({ tenant, subject }: MemberFilter): Follower<I>[] {
+  matching(filter: MemberFilter): Follower<I>[] {
+    return [...this.#all.keys()].filter(({ identity }) => isMeant(filter, identity));
+  }
+
+  /** Those who are who an identity says: of its tenant, and with its subject or, as it, without one. */
+  same({ tenant, subject }: GatewayIdentity): Follower<I>[] {
     return [...this.#all.keys()].filter(
-      ({ identity }) =>
-        identity.tenant === tenant && (subject === undefined || identity.subject === subject),
+      ({ identity }) => identity.tenant === tenant && identity.subject === subject,
     );
+  }
+
+  /** Ends those connections that would keep the application from closing. */
+  stop(): void {
+    for (const member of [...this.#all.keys()]) member.stop?.();
   }
 
   /** Gives a member a new identity, of the same tenant; what was decided for the old one is to be decided again. */
@@ -64,6 +73,11 @@ export class Members<I extends GatewayIdentity> {
     timer.unref();
     this.#all.set(member, timer);
   }
+}
+
+/** Whether a filter means somebody with this identity. */
+export function isMeant({ tenant, subject }: MemberFilter, identity: GatewayIdentity): boolean {
+  return identity.tenant === tenant && (subject === undefined || identity.subject === subject);
 }
 
 /** @throws ConfigurationError for what would concern everybody, or nobody */

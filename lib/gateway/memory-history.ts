@@ -41,15 +41,8 @@ export class MemoryHistory implements ChannelHistory {
   }
 
   follow(tenant: string): HistoryPosition {
-    let book = this.#books.get(tenant);
-    if (book === undefined) {
-      book = {
-        epoch: randomBytes(8).toString('base64url'),
-        recent: new RecentEntries(0, this.options),
-      };
-      this.#books.set(tenant, book);
-    }
-    return { epoch: book.epoch, offset: book.recent.head };
+    const { epoch, recent } = this.#books.get(tenant) ?? this.#begin(tenant);
+    return { epoch, offset: recent.head };
   }
 
   unfollow(tenant: string): void {
@@ -72,7 +65,23 @@ export class MemoryHistory implements ChannelHistory {
     for (const { recent } of this.#books.values()) recent.expire(now);
   }
 
+  renew(): void {
+    for (const tenant of [...this.#books.keys()]) {
+      const { epoch } = this.#begin(tenant);
+      this.#feed?.lose(tenant, { epoch, offset: 0 });
+    }
+  }
+
   close(): void {
     this.#books.clear();
+  }
+
+  #begin(tenant: string): Book {
+    const book = {
+      epoch: randomBytes(8).toString('base64url'),
+      recent: new RecentEntries(0, this.options),
+    };
+    this.#books.set(tenant, book);
+    return book;
   }
 }

@@ -10,6 +10,7 @@ import { readRequest, reasonOf, type ChannelRequest, type Refusal } from './requ
 export interface ReceptionLimits {
   readonly maxChannels: number;
   readonly maxRequestsPerSecond: number;
+  readonly maxClientQueue: number;
 }
 
 /**
@@ -19,11 +20,15 @@ export interface ReceptionLimits {
 export async function answer<I extends GatewayIdentity, A>(
   connection: Connection<I> | undefined,
   message: unknown,
-  { maxChannels, maxRequestsPerSecond }: ReceptionLimits,
+  { maxChannels, maxRequestsPerSecond, maxClientQueue }: ReceptionLimits,
+  room: { cutOff(connection: Connection<I>): void },
   act: (connection: Connection<I>, request: ChannelRequest) => Promise<A>,
 ): Promise<A | Refusal> {
   try {
     if (connection === undefined) throw new ChannelError('The connection is not authenticated.');
+    const atOnce = 2 * maxChannels;
+    // Somebody who asks and does not read the answers; what a client that came back missed may wait for it beside them.
+    if (connection.waiting > 2 * maxClientQueue + atOnce) room.cutOff(connection);
     const pace = connection.pace.ask();
     if (pace !== 'served') {
       const error = new TooManyRequestsError(maxRequestsPerSecond);
@@ -31,7 +36,6 @@ export async function answer<I extends GatewayIdentity, A>(
       throw error;
     }
     const request = readRequest(message);
-    const atOnce = 2 * maxChannels;
     if (connection.turns.waiting >= atOnce) {
       throw new ChannelDeniedError(
         request.channel,

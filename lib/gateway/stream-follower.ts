@@ -11,7 +11,11 @@ import { writeOffset } from './offset.js';
 /** The connection that server-sent events are written to. */
 export interface EventSink {
   readonly writableNeedDrain: boolean;
+  readonly destroyed: boolean;
   destroy(): void;
+  end(): unknown;
+  once(event: 'close', listener: () => void): unknown;
+  off(event: 'close', listener: () => void): unknown;
 }
 
 /** Somebody who follows channels by server-sent events. */
@@ -25,6 +29,7 @@ export class StreamFollower<I extends GatewayIdentity> implements Follower<I> {
   #subscriber: Subscriber<MessageEvent> | undefined;
   #waiting = 0;
   readonly #ended: () => void;
+  readonly #closed = (): void => this.end();
 
   constructor(
     public identity: I,
@@ -32,6 +37,8 @@ export class StreamFollower<I extends GatewayIdentity> implements Follower<I> {
     ended: () => void,
   ) {
     this.#ended = ended;
+    // It may go before there is a subscriber, who would notice.
+    sink?.once('close', this.#closed);
   }
 
   /** How much was written since the connection took no more. */
@@ -94,9 +101,17 @@ export class StreamFollower<I extends GatewayIdentity> implements Follower<I> {
   end(): void {
     if (this.gone) return;
     this.gone = true;
+    this.sink?.off('close', this.#closed);
     this.followed.clear();
     this.#ended();
     this.#subscriber?.complete();
+  }
+
+  /** Would be kept open for the next request otherwise, and the server with it. */
+  stop(): void {
+    this.end();
+    // Nest writes the end of the response a moment later.
+    setImmediate(() => this.sink?.end());
   }
 
   #sendAll(entries: readonly RecordedEntry[], epoch: string): void {

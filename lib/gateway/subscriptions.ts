@@ -12,6 +12,8 @@ export type Verdict = boolean | string;
 /** What decides, and within which bounds. */
 export interface SubscriptionRules<I extends GatewayIdentity> {
   readonly maxChannels: number;
+  /** Whoever has more waiting gets nothing more of what it missed. */
+  readonly maxClientQueue: number;
   readonly authorizeTimeoutMs: number;
   authorize(identity: I, channel: string): Verdict | Promise<Verdict>;
 }
@@ -32,7 +34,9 @@ export class Subscriptions<I extends GatewayIdentity> {
       if (follower.gone) throw new ChannelDeniedError(channel, GONE);
       const { rights } = follower;
       if (!follower.followed.has(channel)) await this.#authorize(follower, channel);
-      const following = await this.live.follow(follower, channel, after, () => {
+      // Who does not read, and asks again and again for what it missed, must not make that pile up.
+      const full = after !== undefined && follower.waiting > this.rules.maxClientQueue;
+      const following = await this.live.follow(follower, channel, full ? '' : after, () => {
         if (follower.rights !== rights) return false;
         this.#checkRoom(follower, channel);
         return true;

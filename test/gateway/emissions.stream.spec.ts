@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { Controller, Inject, Req, Sse } from '@nestjs/common';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, Server as HttpServer } from 'node:http';
 import { EmissionsModule } from 'nestjs-emissions';
 import {
   EmissionsGateway,
@@ -9,7 +9,9 @@ import {
   type GatewayOptions,
 } from 'nestjs-emissions/gateway';
 import { serve, SERVERS, type Server } from '../support/app.js';
+import { openEvents, type StreamEvent } from '../support/event-stream.js';
 import { authenticate, TENANTS } from '../support/gateway.js';
+import { rounds } from '../support/until.js';
 
 @Controller()
 class LiveController {
@@ -23,12 +25,6 @@ class LiveController {
       channels: searchParams.getAll('channel'),
     });
   }
-}
-
-interface Event {
-  readonly type: string;
-  readonly id: string | undefined;
-  readonly data: any;
 }
 
 async function serveStream(options: Partial<GatewayOptions> = {}, server: Server = 'express') {
@@ -47,43 +43,7 @@ async function serveStream(options: Partial<GatewayOptions> = {}, server: Server
     gateway: app.app.get(EmissionsGateway),
     emit: (name: string, payload: unknown, orgId = 'a') =>
       app.emissions.run(() => app.emissions.emit(name, payload, { orgId })),
-    async open(query: string, last?: string) {
-      const stop = new AbortController();
-      const response = await fetch(`${app.url}/live?${query}`, {
-        signal: stop.signal,
-        headers: last === undefined ? {} : { 'last-event-id': last },
-      });
-      const events: Event[] = [];
-      const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
-      let text = '';
-      const read = async (): Promise<boolean> => {
-        const { done, value = '' } = await reader.read();
-        text += value;
-        const blocks = text.split('\n\n');
-        text = blocks.pop()!;
-        for (const block of blocks) {
-          const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(block)?.[1];
-          const data = field('data');
-          if (data !== undefined && field('event') !== undefined)
-            events.push({ type: field('event')!, id: field('id'), data: JSON.parse(data) });
-        }
-        return !done;
-      };
-      return {
-        status: response.status,
-        events,
-        async until(count: number): Promise<Event[]> {
-          // oxlint-disable-next-line no-await-in-loop
-          while (events.length < count && (await read()));
-          return events;
-        },
-        async end(): Promise<void> {
-          // oxlint-disable-next-line no-await-in-loop
-          while (await read());
-        },
-        close: () => stop.abort(),
-      };
-    },
+    open: (query: string, last?: string) => openEvents(`${app.url}/live?${query}`, last),
     [Symbol.asyncDispose]: () => app.close(),
   };
 }
@@ -110,7 +70,7 @@ describe.each(SERVERS)('server-sent events on %s', (server) => {
   it('go on behind Last-Event-ID, in order over all channels, each once', async () => {
     await using at = await serveStream({}, server);
     const before = await at.open('tenant=a&channel=topic/orders');
-    const [{ id }] = (await before.until(1)) as [Event];
+    const [{ id }] = (await before.until(1)) as [StreamEvent];
     before.close();
     for (const [n, name] of ['order.created', 'other', 'order.shipped', 'x'].entries())
       await at.emit(name, n);
@@ -126,7 +86,56 @@ describe.each(SERVERS)('server-sent events on %s', (server) => {
   });
 });
 
+describe.each(SERVERS)('server-sent events on %s', (server) => {
+  it('end when the application closes, which they do not hold up', async () => {
+    const at = await serveStream({}, server);
+    const live = await at.open('tenant=a&channel=*');
+    await live.until(1);
+    const closed = at.app.close();
+    await live.end();
+    await closed;
+    expect(live.events.map(({ type }) => type)).toEqual(['following']);
+    expect([...at.gateway.room.followersOf('a')]).toEqual([]);
+  });
+
+  it('leave nothing behind when the client goes while it is being decided', async () => {
+    const asked = Promise.withResolvers<void>();
+    const verdict = Promise.withResolvers<boolean>();
+    const gone = Promise.withResolvers<void>();
+    await using at = await serveStream(
+      {
+        authorize: () => {
+          asked.resolve();
+          return verdict.promise;
+        },
+      },
+      server,
+    );
+    (at.app.app.getHttpServer() as HttpServer).on('connection', (socket) =>
+      socket.once('close', gone.resolve),
+    );
+    const stop = new AbortController();
+    const answer = fetch(`${at.app.url}/live?tenant=a&channel=*`, { signal: stop.signal });
+    await asked.promise;
+    stop.abort();
+    await expect(answer).rejects.toThrow(/aborted/);
+    await gone.promise;
+    verdict.resolve(true);
+    await rounds();
+    expect([...at.gateway.room.followersOf('a')]).toEqual([]);
+  });
+});
+
 describe('server-sent events', () => {
+  it('are counted among those who are present', async () => {
+    await using at = await serveStream({ presence: true });
+    const live = await at.open('tenant=a&channel=*');
+    await live.until(1);
+    expect(await at.gateway.presence('a', '*')).toEqual([{ subject: undefined, count: 1 }]);
+    expect(await at.gateway.presence('a', 'event/x')).toEqual([]);
+    live.close();
+  });
+
   it('are refused where sockets would be', async () => {
     await using at = await serveStream({ authorize: (_, channel) => channel !== '*' || 'not all' });
     expect((await at.open('tenant=a&channel=*')).status).toBe(403);

@@ -6,12 +6,12 @@ import { MemoryHistory } from '../../lib/gateway/memory-history.js';
 
 /** Followers of a history in memory, told by their numbers what they got. */
 function channels(size = 100) {
-  const live: LiveChannels = new LiveChannels(
-    new MemoryHistory({ size, maxAgeMs: 60_000 }),
-    (_, entries, __, followers) => {
+  const live: LiveChannels = new LiveChannels(new MemoryHistory({ size, maxAgeMs: 60_000 }), {
+    dispatch: (_, entries, __, followers) => {
       for (const follower of followers) follower.take?.(entries, '');
     },
-  );
+    hear: () => {},
+  });
   void live.history.open(live);
   return live;
 }

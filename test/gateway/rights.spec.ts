@@ -103,6 +103,49 @@ describe('rights that change', () => {
     expect(await other.ask('subscribe', { channel: '*' })).toMatchObject({ ok: true });
   });
 
+  it('give a new identity to those alone who are who it says', async () => {
+    await using at = await serveRights();
+    using ann = await connect(at.url, { tenant: 'a', subject: 'ann' });
+    using nobody = await connect(at.url, { tenant: 'a' });
+    const expiresAt = Date.now() + 60_000;
+    await at.gateway.refresh({ tenant: 'a', expiresAt });
+    const identityOf = ({ socket }: Client) =>
+      at.gateway.identityOf(at.gateway.server!.sockets.get(socket.id!)!);
+    expect(identityOf(ann)).toEqual({ tenant: 'a', subject: 'ann' });
+    expect(identityOf(nobody)).toEqual({ tenant: 'a', expiresAt });
+  });
+
+  it('concern those as well of whom it is being found out who they are', async () => {
+    const asked: (() => void)[] = [];
+    const arrived = Array.from({ length: 3 }, () => Promise.withResolvers<void>());
+    await using at = await serveRights({
+      authenticate: async (socket) => {
+        const identity = authenticate(socket);
+        await new Promise<void>((resolve) => arrived[asked.push(resolve) - 1]!.resolve());
+        return identity;
+      },
+    });
+    const [ann, bob, eve] = ['ann', 'bob', 'eve'].map((subject) =>
+      connect(at.url, { tenant: 'a', subject }),
+    );
+    await Promise.all(arrived.map(({ promise }) => promise));
+    at.gateway.disconnect({ tenant: 'a', subject: 'ann' });
+    at.gateway.revoke({ tenant: 'a', subject: 'eve' });
+    const expiresAt = Date.now() + 60_000;
+    await at.gateway.refresh({ tenant: 'a', subject: 'bob', expiresAt });
+    for (const go of asked) go();
+    await expect(ann).rejects.toThrow(/ended by the application meanwhile/);
+    using refreshed = (await bob)!;
+    using revoked = (await eve)!;
+    const { sockets } = at.gateway.server!;
+    expect(at.gateway.identityOf(sockets.get(refreshed.socket.id!)!)).toEqual({
+      tenant: 'a',
+      subject: 'bob',
+      expiresAt,
+    });
+    expect(await revoked.ask('subscribe', { channel: '*' })).toMatchObject({ ok: true });
+  });
+
   it('end with what they were authenticated with, unless that is refreshed before', async () => {
     await using at = await serveRights({
       authenticate: (socket) => ({ ...authenticate(socket), expiresAt: Date.now() + 30 }),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { EmissionsGateway } from 'nestjs-emissions/gateway';
-import { connectDeaf } from '../support/deaf-client.js';
+import { connectDeaf, masked } from '../support/deaf-client.js';
 import { authenticate, serveGateway } from '../support/gateway.js';
 import { listen } from '../support/signals.js';
 import { connect } from '../support/sockets.js';
@@ -64,6 +64,45 @@ describe('a client that stops reading', () => {
     });
     const last = Number(/:(\d+)$/.exec(offsets.at(-1)!)![1]);
     expect(again.received[0]!.offset).toMatch(new RegExp(`:${last + 1}$`));
+  }, 20_000);
+});
+
+describe('a client that asks and does not read the answers', () => {
+  it('has what it missed sent until too much of it waits, then is cut off', async () => {
+    await using app = await serveGateway({
+      authenticate,
+      maxClientQueue: 20,
+      maxChannels: 5,
+      maxRequestsPerSecond: 100_000,
+    });
+    using log = listen('emissions:gateway:slow', 'emissions:gateway:recovered');
+    using reading = await connect(app.url, { tenant: 'a' });
+    const { offset } = await reading.ask('subscribe', { channel: '*' });
+    const text = 'x'.repeat(20_000);
+    for (let n = 0; n < 400; n++)
+      await app.emissions.run(() => app.emissions.emit('tick', text, { orgId: 'a' }));
+    await reading.until(400);
+    const deaf = await connectDeaf(app.url, 'a');
+    const before = process.memoryUsage().rss;
+    const ask = (event: string, body: object) =>
+      deaf.write(masked(`420${JSON.stringify([event, body])}`));
+    // One behind another: many at once would be too many.
+    for (let n = 1; n <= 100 && log.of('emissions:gateway:slow').length === 0; n++) {
+      ask('unsubscribe', { channel: '*' });
+      ask('subscribe', { channel: '*', after: offset });
+      await until(
+        () =>
+          log.of('emissions:gateway:recovered').length === n ||
+          log.of('emissions:gateway:slow').length > 0,
+      );
+    }
+    expect(log.of('emissions:gateway:slow')).toHaveLength(1);
+    const answers = log.of('emissions:gateway:recovered') as { recovered: boolean }[];
+    // Four frames each, of 2 MB.
+    expect(answers.filter(({ recovered }) => recovered).length).toBeLessThan(12);
+    expect(answers.at(-1)).toMatchObject({ recovered: false });
+    expect(process.memoryUsage().rss - before).toBeLessThan(300 * 2 ** 20);
+    deaf.destroy();
   }, 20_000);
 });
 

@@ -32,7 +32,8 @@ export async function connectDeaf(url: string, tenant: string): Promise<TcpSocke
 }
 
 /** A text frame of a client: masked, with a mask of zeros. */
-function masked(text: string): Buffer {
+export function masked(text: string): Buffer {
   const body = Buffer.from(text);
+  if (body.length > 125) throw new Error('Longer ones have another head.');
   return Buffer.concat([Buffer.from([0x81, 0x80 | body.length, 0, 0, 0, 0]), body]);
 }

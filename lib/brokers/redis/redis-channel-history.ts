@@ -7,11 +7,12 @@ import type {
   HistoryPosition,
   RecordedEntry,
 } from '../../emission/channel-history.js';
-import { readMessage, readStream, writeEntry } from './entry-text.js';
+import { writeEntry } from '../../emission/entry-text.js';
 import { FollowedTenant, type StoredState } from './followed-tenant.js';
 import { APPEND, READ, runScript } from './history-scripts.js';
 import { redisConnection, type RedisConnection } from './redis-connection.js';
 import { redisHistoryOptions, type RedisHistoryOptions } from './redis-history.options.js';
+import { readMessage, readStream } from './stored-entries.js';
 
 /** How long a tenant's position outlives its last emission; who comes back later is told that he may have missed something. */
 const POSITION_MS = 7 * 24 * 3_600_000;
@@ -31,6 +32,8 @@ const READ_AT_ONCE = 1_000;
 export class RedisChannelHistory implements ChannelHistory {
   readonly shared = true;
   readonly #options: RedisHistoryOptions;
+  /** Who it is among those that share it. */
+  readonly #name = randomBytes(8).toString('base64url');
   readonly #redis: RedisConnection;
   readonly #tenants = new Map<string, FollowedTenant>();
   readonly #logger = new Logger('Emissions');
@@ -55,6 +58,7 @@ export class RedisChannelHistory implements ChannelHistory {
       ready: () => void this.#catchUpAll(),
       error: (error) => this.#report(error),
     });
+    await this.#redis.subscribe(this.#told);
     this.#poll = setInterval(() => void this.#catchUpAll(), this.#options.pollMs);
     this.#poll.unref();
   }
@@ -121,6 +125,10 @@ export class RedisChannelHistory implements ChannelHistory {
     await this.#tenants.get(this.#channel(tenant))?.catchUp();
   }
 
+  async tell(message: string): Promise<void> {
+    await this.#redis.command('PUBLISH', this.#told, `${this.#name} ${message}`);
+  }
+
   expire(): void {
     const now = Date.now();
     for (const { recent } of this.#tenants.values()) recent.expire(now);
@@ -159,6 +167,11 @@ export class RedisChannelHistory implements ChannelHistory {
   }
 
   #hear(channel: string, message: string): void {
+    if (channel === this.#told) {
+      const space = message.indexOf(' ');
+      if (message.slice(0, space) !== this.#name) this.#feed!.hear(message.slice(space + 1));
+      return;
+    }
     const early = this.#early.get(channel);
     if (early !== undefined) return void early.push(message);
     const followed = this.#tenants.get(channel);
@@ -204,6 +217,11 @@ export class RedisChannelHistory implements ChannelHistory {
   }
 
   #channel(tenant: string): string {
-    return `${this.#options.prefix}${tenant}`;
+    return `${this.#options.prefix}tenant:${tenant}`;
+  }
+
+  /** Where processes tell one another what is of no tenant's channels. */
+  get #told(): string {
+    return `${this.#options.prefix}told`;
   }
 }

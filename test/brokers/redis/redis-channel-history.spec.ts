@@ -37,14 +37,17 @@ describeOwnRedis('the history in Redis', () => {
     const history = new RedisChannelHistory({ client, prefix: `test${count}:`, ...options });
     const received: RecordedEntry[] = [];
     const lost: HistoryPosition[] = [];
+    const heard: string[] = [];
     await history.open({
       receive: (_, entries) => received.push(...entries),
       lose: (_, position) => lost.push(position),
+      hear: (message) => heard.push(message),
     });
     return {
       history,
       received,
       lost,
+      heard,
       offsets: () => received.map(({ offset }) => offset),
       append: (...bodies: unknown[]) =>
         history.append(
@@ -110,6 +113,18 @@ describeOwnRedis('the history in Redis', () => {
     expect(await two.history.read('a', '*', { epoch: 'other', offset: 1 }, 2)).toBeUndefined();
   });
 
+  it('brings what one process tells to all others, whatever tenants are called', async () => {
+    fresh();
+    using one = await process();
+    using two = await process();
+    await two.history.follow('told');
+    await one.history.tell('a message');
+    await one.append(1);
+    await until(() => two.heard.length > 0);
+    expect([one.heard, two.heard]).toEqual([[], ['a message']]);
+    expect(two.received).toEqual([]);
+  });
+
   it('is told nothing more of a tenant that is followed no longer', async () => {
     fresh();
     using one = await process();
@@ -147,7 +162,7 @@ describeOwnRedis('the history in Redis', () => {
     using one = await process({ pollMs: 60_000, size: 2 });
     using two = await process({ size: 2 });
     const { epoch } = await one.history.follow('a');
-    const channel = `test${count}:a`;
+    const channel = `test${count}:tenant:a`;
     // What is published with a hole before it is not taken, but looked up.
     await client.sendCommand(['SET', 'unrelated', '1']);
     await two.append(1, 2, 3, 4, 5);
