@@ -1,45 +1,25 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { ConfigurationError } from '../emission/emission.errors.js';
 import { DURABLE_ENGINE } from '../emission/durable-engine.js';
-import { quote } from '../emission/quote.js';
-import type { Delivery, DeliveryState } from './delivery.js';
-import type { DeliveryFilter } from './delivery.store.js';
+import type { Delivery } from './delivery.js';
+import {
+  DeliveryDesk,
+  type DeadDeliveries,
+  type DeskStore,
+  type HandlerLoad,
+} from './delivery.desk.js';
 import { PostgresEngine } from './durable.engine.js';
 import { UnknownHandlerError } from './durable.errors.js';
-import { ownerOf } from './queue-name.js';
-
-/** Which dead deliveries are meant; what is left out is not asked about. */
-export interface DeadDeliveries {
-  /** The id of a durable handler. */
-  handler?: string;
-  tenant?: string;
-  /** The ids of their emissions. */
-  ids?: readonly string[];
-  /**
-   * How many at most, the latest first; of `failed` alone.
-   * @default 100
-   */
-  limit?: number;
-}
 
 /** How many deliveries one durable handler has, by where they stand. */
-export interface HandlerStats {
-  readonly handler: string;
+export interface HandlerStats extends HandlerLoad {
   /** Whether this application has it; deliveries of others wait for one that does. */
   readonly isKnown: boolean;
   /** Whether this process works them off. */
   readonly isWorking: boolean;
-  readonly waiting: number;
-  /** Of those waiting, how many are not due yet. */
-  readonly delayed: number;
-  readonly running: number;
-  readonly dead: number;
-  /** For how many milliseconds the oldest that is due has been stored; 0 when none is. */
-  readonly oldestMs: number;
 }
 
 type Looked = Pick<PostgresEngine, 'dispatchers' | 'queues' | 'resume'> & {
-  readonly store: Pick<PostgresEngine['store'], 'find' | 'retry' | 'discard' | 'queues' | 'counts'>;
+  readonly store: DeskStore;
 };
 
 /** What there is under the testing kit's recorder. */
@@ -56,23 +36,25 @@ const NOTHING: Looked = {
   },
 };
 
-const FIELDS = ['handler', 'tenant', 'ids', 'limit'];
-const ALL: readonly DeliveryState[] = ['waiting', 'running', 'completed', 'dead', 'discarded'];
+const NO_LOAD = { waiting: 0, delayed: 0, running: 0, dead: 0, blockedKeys: 0, oldestMs: 0 };
 
 /** Shows what is stored for durable handlers, in all processes, and lets people see to what went wrong. */
 @Injectable()
 export class DurableDeliveries {
   private readonly engine: Looked;
+  private readonly desk: DeliveryDesk;
 
   constructor(@Inject(DURABLE_ENGINE) engine: unknown) {
-    this.engine = engine instanceof PostgresEngine ? engine : NOTHING;
+    const looked = engine instanceof PostgresEngine ? engine : NOTHING;
+    this.engine = looked;
+    this.desk = new DeliveryDesk(looked.store, (handler) =>
+      (handler === undefined ? looked.queues : this.#queuesOf(handler)).map(({ name }) => name),
+    );
   }
 
   /** The dead deliveries, with their errors; the latest first. */
   async failed(filter: DeadDeliveries = {}): Promise<Delivery[]> {
-    const { limit } = filter;
-    const found = await this.#store.find({ ...this.#filter(filter), limit, states: ['dead'] });
-    return found.map(deliveryOf);
+    return this.desk.failed(filter);
   }
 
   /**
@@ -82,7 +64,7 @@ export class DurableDeliveries {
    * @returns how many there were
    */
   async retry(which: string | Omit<DeadDeliveries, 'limit'>): Promise<number> {
-    return (await this.#store.retry(this.#filter(which))).length;
+    return (await this.desk.retry(which)).length;
   }
 
   /**
@@ -91,7 +73,7 @@ export class DurableDeliveries {
    * @returns how many there were
    */
   async discard(which: string | Omit<DeadDeliveries, 'limit'>): Promise<number> {
-    return (await this.#store.discard(this.#filter(which))).length;
+    return (await this.desk.discard(which)).length;
   }
 
   /**
@@ -103,39 +85,28 @@ export class DurableDeliveries {
       ({ isKeyed, skipsDead }) => isKeyed && !skipsDead,
     );
     const names = queues.map(({ name }) => name);
-    const dead = await this.#store.find({ queues: names, states: ['dead'], limit: 100_000 });
+    const dead = await this.engine.store.find({ queues: names, states: ['dead'], limit: 100_000 });
     return [...new Set(dead.map(({ key }) => key!))].sort();
   }
 
   /** What became of an emission at each durable handler that it was stored for; empty when nothing is known of it any more. */
   async status(emissionId: string): Promise<Delivery[]> {
-    const queues = await this.#store.queues();
-    return (await this.#store.find({ queues, ids: [emissionId], states: ALL })).map(deliveryOf);
+    return this.desk.status(emissionId);
   }
 
   /** How much each durable handler has to do, those of other applications on the same schema too. */
   async stats(): Promise<HandlerStats[]> {
-    const counts = await this.#store.counts(await this.#store.queues());
+    const { dispatchers } = this.engine;
+    const loads = await this.desk.loads();
     const handlers = new Set([
-      ...this.engine.dispatchers.map(({ name }) => name),
-      ...counts.map(({ queue }) => ownerOf(queue)),
+      ...dispatchers.map(({ name }) => name),
+      ...loads.map(({ handler }) => handler),
     ]);
-    const now = Date.now();
     return [...handlers].map((handler) => {
-      const own = counts.filter(({ queue }) => ownerOf(queue) === handler);
-      const sum = (field: 'waiting' | 'delayed' | 'running' | 'dead'): number =>
-        own.reduce((total, each) => total + each[field], 0);
-      const dispatcher = this.engine.dispatchers.find(({ name }) => name === handler);
-      return {
-        handler,
-        isKnown: dispatcher !== undefined,
-        isWorking: dispatcher?.isWorking === true,
-        waiting: sum('waiting'),
-        delayed: sum('delayed'),
-        running: sum('running'),
-        dead: sum('dead'),
-        oldestMs: Math.max(0, ...own.map(({ oldestAt }) => now - (oldestAt?.getTime() ?? now))),
-      };
+      const load = loads.find((each) => each.handler === handler) ?? { ...NO_LOAD, handler };
+      const dispatcher = dispatchers.find(({ name }) => name === handler);
+      const isKnown = dispatcher !== undefined;
+      return { ...load, isKnown, isWorking: dispatcher?.isWorking === true };
     });
   }
 
@@ -152,28 +123,6 @@ export class DurableDeliveries {
     this.engine.resume(this.#dispatcher(handler));
   }
 
-  get #store(): Looked['store'] {
-    return this.engine.store;
-  }
-
-  #filter(which: string | DeadDeliveries): DeliveryFilter {
-    if (typeof which === 'string') return { queues: this.#names(), ids: [which] };
-    const unknown = Object.keys(Object(which)).find((field) => !FIELDS.includes(field));
-    if (typeof which !== 'object' || which === null || unknown !== undefined) {
-      throw new ConfigurationError(
-        `Deliveries are named by the id of an emission, or by { ${FIELDS.join(', ')} }, but got ${quote(unknown ?? which)}.`,
-      );
-    }
-    const { handler, tenant, ids } = which;
-    const queues =
-      handler === undefined ? this.#names() : this.#queuesOf(handler).map(({ name }) => name);
-    return { queues, tenant, ids };
-  }
-
-  #names(): string[] {
-    return this.engine.queues.map(({ name }) => name);
-  }
-
   #queuesOf(handler: string): PostgresEngine['queues'] {
     return this.#dispatcher(handler).lanes.map(({ queue }) => queue);
   }
@@ -188,11 +137,4 @@ export class DurableDeliveries {
       );
     return found;
   }
-}
-
-function deliveryOf({
-  queue,
-  ...delivery
-}: Omit<Delivery, 'handler'> & { queue: string }): Delivery {
-  return { ...delivery, handler: ownerOf(queue) };
 }

@@ -24,7 +24,7 @@ export interface DeliveryFilter {
  * those that were still held.
  */
 export interface DeliveryStore {
-  /** Connects and migrates. */
+  /** Connects, and makes and migrates the tables, unless that is not for this process to do. */
   open(): Promise<void>;
   /** Makes the queues, or changes those there are. Returns the names of queues that are not among them. */
   prepare(queues: readonly DeliveryQueue[]): Promise<string[]>;

@@ -79,3 +79,28 @@ export class UnknownHandlerError extends EmissionsError {
     );
   }
 }
+
+/** The tables of durable deliveries are not there, or of another version, and are not to be made or migrated by this process. */
+export class TablesNotReadyError extends EmissionsError {
+  constructor(schema: string, version: number | undefined) {
+    super(
+      'EMISSIONS_TABLES_NOT_READY',
+      version === undefined
+        ? `The schema '${schema}' has no tables for durable deliveries. If they are in another, name that; else make them, as a user who may: ` +
+            `npx nestjs-emissions migrate --schema ${schema}`
+        : `The tables of durable deliveries in the schema '${schema}' are of version ${version}, and the pg-boss that is installed here works with ` +
+            `another. Migrate them, as a user who may: npx nestjs-emissions migrate --schema ${schema}. If they are newer, install the pg-boss ` +
+            `that migrated them.`,
+    );
+  }
+}
+
+/** The tables are of the new version, and an index of it could not be built. */
+export class TablesNotMigratedError extends EmissionsError {
+  constructor(index: string, reason: string) {
+    super(
+      'EMISSIONS_TABLES_NOT_MIGRATED',
+      `${index} could not be built: ${reason}. See to that, and migrate once more: it goes on there.`,
+    );
+  }
+}

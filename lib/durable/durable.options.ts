@@ -41,10 +41,16 @@ export interface DurableOptions {
    */
   boss?: PgBoss;
   /**
-   * The schema of the tables; made and migrated when the application starts.
+   * The schema of the tables.
    * @default 'emissions'
    */
   schema: string;
+  /**
+   * Whether the tables are made and migrated when the application starts. With `false`, for a user of the database who may not, the
+   * application refuses to start unless `npx nestjs-emissions migrate` has done it beforehand.
+   * @default true
+   */
+  migrate: boolean;
   /**
    * What kind of database `connectionString` names, or `boss` runs on; passed on to pg-boss. CockroachDB has no notifications: what other
    * processes store is found every `pollMs`. On all but PostgreSQL a claim of keyed deliveries costs more the more keys there are.
@@ -101,6 +107,7 @@ export const durableOptions: OptionSet<DurableOptions> = defineOptions<DurableOp
     (given) => typeof given === 'string' && /^[a-z_][a-z0-9_]{0,49}$/.test(given),
     'emissions',
   ),
+  migrate: flag(true),
   backend: oneOf(['postgres', 'cockroachdb', 'yugabytedb', 'citus'], 'postgres'),
   worker: flag(true),
   connections: integer({ min: 2, default: 10 }),

@@ -1,11 +1,13 @@
 export { DurableDeliveries } from './deliveries.service.js';
-export type { DeadDeliveries, HandlerStats } from './deliveries.service.js';
+export type { HandlerStats } from './deliveries.service.js';
+export type { DeadDeliveries, HandlerLoad } from './delivery.desk.js';
 export type { Delivery, DeliveryState, KeptError } from './delivery.js';
 export {
   DeliveriesNotStoredError,
   DeliveryDataError,
   DeliveryLostError,
   NonRetryableError,
+  TablesNotReadyError,
   UnknownHandlerError,
 } from './durable.errors.js';
 export { EmissionsDurableModule } from './durable.module.js';

@@ -25,6 +25,7 @@ import {
   type Dialect,
   type Statements,
 } from './pg-boss.statements.js';
+import { makeBoss, makeIndexes, startBoss } from './pg-boss.start.js';
 import type { StoredEmission } from './stored-emission.js';
 
 const STATES: Record<DeliveryState, readonly string[]> = {
@@ -70,11 +71,13 @@ export class PgBossStore implements DeliveryStore {
   async open(): Promise<void> {
     this.#boss = this.#options.boss ?? (await this.#start());
     if (this.#options.boss !== undefined) await this.#check();
-    for (const index of this.#sql.indexes) {
-      // oxlint-disable-next-line no-await-in-loop -- one behind another, once
-      await this.#run(index);
+    try {
+      if (this.#options.migrate) await makeIndexes(this.#boss, this.#options);
+      if (this.#embedded?.isOurs === true) await this.#run(this.#sql.orphan);
+    } catch (error) {
+      await this.close();
+      throw error;
     }
-    if (this.#embedded?.isOurs === true) await this.#run(this.#sql.orphan);
   }
 
   /** A pg-boss that was given is started, and has its tables where they are looked for. */
@@ -93,34 +96,14 @@ export class PgBossStore implements DeliveryStore {
   }
 
   async #start(): Promise<PgBoss> {
-    const { schema, connectionString, connections: max, backend } = this.#options;
-    const { PgBoss, fromPglite } = await import('pg-boss').catch((error: unknown) => {
-      throw new ConfigurationError(
-        'Durable deliveries need pg-boss, which is not installed. Run: npm install pg-boss',
-        { cause: error },
-      );
-    });
-    const shared = { schema, schedule: false };
-    const embedded = await this.#embedded?.open();
-    const boss =
-      embedded === undefined
-        ? new PgBoss({
-            ...shared,
-            connectionString: connectionString!,
-            max,
-            backend,
-            application_name: 'nestjs-emissions',
-          })
-        : new PgBoss({ ...shared, db: fromPglite(embedded as never), backend: 'pglite' });
-    boss.on('error', (error) =>
-      this.#logger.warn(`The database of durable deliveries: ${error.message}`),
-    );
-    await boss.start().catch(async (error: unknown) => {
-      await boss.stop({ graceful: false }).catch(() => {});
+    try {
+      const boss = await makeBoss(this.#options, await this.#embedded?.open());
+      await startBoss(boss, this.#options);
+      return boss;
+    } catch (error) {
       await this.#embedded?.close();
       throw error;
-    });
-    return boss;
+    }
   }
 
   async prepare(queues: readonly DeliveryQueue[]): Promise<string[]> {

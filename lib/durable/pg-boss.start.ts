@@ -1,0 +1,87 @@
+import { Logger } from '@nestjs/common';
+import type { ConstructorOptions, PgBoss } from 'pg-boss';
+import { ConfigurationError } from '../emission/emission.errors.js';
+import { TablesNotReadyError } from './durable.errors.js';
+import type { DurableOptions, EmbeddedDatabase } from './durable.options.js';
+import { DIALECTS, statementsOf } from './pg-boss.statements.js';
+
+/** What of the options says where the tables are, and who may change them. */
+export type BossOptions = Pick<
+  DurableOptions,
+  'schema' | 'connectionString' | 'connections' | 'backend' | 'worker' | 'migrate'
+>;
+
+/** Makes a pg-boss on the database that the options name, or on an embedded one; it is not started. */
+export async function makeBoss(
+  options: BossOptions,
+  embedded: EmbeddedDatabase | undefined,
+  more: Pick<ConstructorOptions, 'bamIntervalSeconds'> = {},
+): Promise<PgBoss> {
+  const { schema, connectionString, connections: max, backend, worker, migrate } = options;
+  const { PgBoss, fromPglite } = await import('pg-boss').catch((error: unknown) => {
+    throw new ConfigurationError(
+      'Durable deliveries need pg-boss, which is not installed. Run: npm install pg-boss',
+      { cause: error },
+    );
+  });
+  // Those who work deliveries off also delete what has been kept long enough; who may not migrate may not rebuild indexes either.
+  const shared = { schema, schedule: false, supervise: worker, migrate, reindex: migrate, ...more };
+  const boss =
+    embedded === undefined
+      ? new PgBoss({
+          ...shared,
+          connectionString: connectionString!,
+          max,
+          backend,
+          application_name: 'nestjs-emissions',
+        })
+      : new PgBoss({ ...shared, db: fromPglite(embedded as never), backend: 'pglite' });
+  const logger = new Logger('Emissions');
+  boss.on('error', (error) => logger.warn(`The database of durable deliveries: ${error.message}`));
+  return boss;
+}
+
+/**
+ * Starts it; one that cannot be started is stopped.
+ *
+ * @throws TablesNotReadyError when the tables are to be as they are, and that will not do
+ */
+export async function startBoss(boss: PgBoss, { schema, migrate }: BossOptions): Promise<void> {
+  try {
+    await boss.start();
+  } catch (error) {
+    const reason = migrate ? error : await reasonOf(error, boss, schema);
+    await stopBoss(boss);
+    throw reason;
+  }
+}
+
+/** Makes the indexes of our own, where they are not there yet. */
+export async function makeIndexes(
+  boss: PgBoss,
+  { schema, backend }: Pick<BossOptions, 'schema' | 'backend'>,
+): Promise<void> {
+  for (const index of statementsOf(schema, DIALECTS[backend]).indexes) {
+    // oxlint-disable-next-line no-await-in-loop -- one behind another, once
+    await boss.getDb().executeSql(index);
+  }
+}
+
+/** The version of the tables, if there are any; the pg-boss must have been told to start. */
+export async function versionOf(boss: PgBoss): Promise<number | undefined> {
+  return (await boss.isInstalled()) ? ((await boss.schemaVersion()) ?? undefined) : undefined;
+}
+
+/** Stops it, whatever state it is in. */
+export async function stopBoss(boss: PgBoss): Promise<void> {
+  await boss.stop({ graceful: false }).catch(() => {});
+}
+
+/** The database says a code with what it refuses; what has none is what pg-boss makes of the version. */
+async function reasonOf(error: unknown, boss: PgBoss, schema: string): Promise<unknown> {
+  if ((error as { code?: unknown }).code !== undefined) return error;
+  return versionOf(boss).then(
+    (version) => new TablesNotReadyError(schema, version),
+    () => error,
+  );
+}

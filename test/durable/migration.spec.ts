@@ -1,0 +1,165 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { Injectable } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+import { Emissions, EmissionsModule, OnEmission } from 'nestjs-emissions';
+import {
+  DurableDeliveries,
+  EmissionsDurableModule,
+  type DurableOptions,
+} from 'nestjs-emissions/durable';
+import { getRollbackPlans } from 'pg-boss';
+import { nestjsEmissions, type Outcome } from '../support/command-line.js';
+import { DATABASE_URL, postgres, type TestDatabase } from '../support/databases.js';
+import { until } from '../support/until.js';
+
+@Injectable()
+class Handlers {
+  readonly taken: unknown[] = [];
+  fails = false;
+
+  @OnEmission('placed', { durable: true, id: 'takes', maxAttempts: 1 })
+  take(payload: unknown): void {
+    if (this.fails) throw new Error('not now');
+    this.taken.push(payload);
+  }
+}
+
+async function starting(options: Partial<DurableOptions>) {
+  const module = await Test.createTestingModule({
+    imports: [EmissionsModule.forRoot(), EmissionsDurableModule.forRoot(options)],
+    providers: [Handlers],
+  }).compile();
+  const app = module.createNestApplication({ logger: false });
+  return app.init().catch(async (error: unknown) => {
+    await app.close().catch(() => {});
+    throw error;
+  });
+}
+
+const onPostgres = DATABASE_URL === undefined ? describe.skip : describe;
+
+onPostgres('The tables of durable deliveries', () => {
+  let database: TestDatabase;
+  const roles: string[] = [];
+
+  beforeEach(async () => {
+    database = await postgres();
+  });
+
+  afterEach(async () => {
+    for (const role of roles.splice(0)) {
+      // oxlint-disable-next-line no-await-in-loop
+      await database.query(`DROP OWNED BY ${role} CASCADE`);
+      // oxlint-disable-next-line no-await-in-loop
+      await database.query(`DROP ROLE ${role}`);
+    }
+    await database[Symbol.asyncDispose]();
+  });
+
+  const migrate = (...args: string[]): Promise<Outcome> =>
+    nestjsEmissions(['migrate', '--schema', database.schema, ...args], {
+      DATABASE_URL: DATABASE_URL!,
+    });
+
+  /** As an application's own, that may neither make nor change tables. */
+  async function withoutRights(): Promise<Partial<DurableOptions>> {
+    const role = `${database.schema}_app`;
+    roles.push(role);
+    await database.query(`CREATE ROLE ${role} LOGIN PASSWORD 'secret'`);
+    const url = new URL(DATABASE_URL!);
+    url.username = role;
+    url.password = 'secret';
+    return { ...database.options, connectionString: url.href };
+  }
+
+  async function grant({ connectionString }: Partial<DurableOptions>): Promise<void> {
+    const role = new URL(connectionString!).username;
+    const { schema } = database;
+    await database.query(`GRANT USAGE ON SCHEMA ${schema} TO ${role}`);
+    await database.query(
+      `GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ${schema} TO ${role}`,
+    );
+  }
+
+  it('serve an application that may not change them, once they are made', async () => {
+    const options = await withoutRights();
+    await expect(starting({ ...options, migrate: false })).rejects.toMatchObject({
+      code: 'EMISSIONS_TABLES_NOT_READY',
+      message: expect.stringContaining(`npx nestjs-emissions migrate --schema ${database.schema}`),
+    });
+    expect(await migrate()).toMatchObject({ code: 0 });
+    await expect(starting({ ...options, migrate: false })).rejects.toThrow(
+      `permission denied for schema ${database.schema}`,
+    );
+    await grant(options);
+    await expect(starting(options)).rejects.toThrow(/must be owner of/);
+
+    const app = await starting({ ...options, migrate: false });
+    try {
+      const handlers = app.get(Handlers);
+      const emissions = app.get(Emissions);
+      handlers.fails = true;
+      await emissions.run(() => void emissions.emit('placed', 1));
+      const deliveries = app.get(DurableDeliveries);
+      while ((await deliveries.failed()).length === 0);
+      handlers.fails = false;
+      await emissions.run(() => void emissions.emit('placed', 2, {}, { key: 'a' }));
+      await until(() => handlers.taken.length === 1);
+
+      // The command line as the same user, while the application works: it notices.
+      const retried = await nestjsEmissions(
+        ['retry', '--all', '--schema', database.schema, '--url', options.connectionString!],
+        {},
+      );
+      expect(retried).toEqual({ code: 0, out: 'Retried 1 of takes.', error: '' });
+      await until(() => handlers.taken.length === 2);
+      expect(handlers.taken).toEqual([2, 1]);
+    } finally {
+      await app.close();
+    }
+  }, 60_000);
+
+  it('are migrated to the last index, and until then no application starts on them', async () => {
+    const { now } = JSON.parse((await migrate('--json')).out) as { now: number };
+    await database.query(getRollbackPlans(database.schema, now));
+    await database.query(`DROP INDEX IF EXISTS ${database.schema}.nestjs_emissions_running`);
+    const options = { ...database.options, migrate: false };
+    await expect(starting(options)).rejects.toThrow(
+      `of version ${now - 1}, and the pg-boss that is installed here works with another`,
+    );
+    const { code, out, error } = await migrate();
+    expect({ code, out }).toEqual({
+      code: 0,
+      out: `Migrated the tables of durable deliveries in the schema '${database.schema}' from version ${now - 1} to ${now}.`,
+    });
+    const built = await database.query(`SELECT name, status FROM ${database.schema}.bam`);
+    expect(built.every(({ status }) => status === 'completed')).toBe(true);
+    for (const { name } of built) expect(error).toContain(`Building ${name} on `);
+    expect(
+      await database.query(
+        `SELECT 1 FROM pg_indexes WHERE schemaname = $1 AND indexname = 'nestjs_emissions_running'`,
+        [database.schema],
+      ),
+    ).toHaveLength(1);
+    await (await starting(options)).close();
+  }, 90_000);
+
+  it('are said not to be migrated when an index cannot be built', async () => {
+    await migrate();
+    await database.query(
+      `INSERT INTO ${database.schema}.bam (name, version, status, table_name, command)
+       VALUES ('broken', 1, 'pending', 'nothing', 'CREATE INDEX CONCURRENTLY broken ON ${database.schema}.nothing (x)')`,
+    );
+    // Its turn comes ten seconds after the last one looked.
+    await database.query(`UPDATE ${database.schema}.version SET bam_on = NULL`);
+    expect(await migrate()).toMatchObject({
+      code: 1,
+      out: '',
+      error: expect.stringMatching(
+        /^nestjs-emissions: broken could not be built: .*migrate once more/m,
+      ),
+    });
+    await database.query(`DELETE FROM ${database.schema}.bam`);
+    expect(await migrate()).toMatchObject({ code: 0, error: '' });
+  }, 60_000);
+});
