@@ -98,7 +98,7 @@ export class EmissionsLauncher
       ?.instance as DurableEngine | undefined;
     if (engine === undefined) return refuseWithoutEngine(destinations);
     this.#engine = engine;
-    this.pipeline.join(engine.participant, (name) => engine.takes(name));
+    this.pipeline.storeWith(engine.acceptor, (name) => engine.takes(name));
     await engine.open({
       destinations,
       types,

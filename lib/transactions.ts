@@ -1,5 +1,4 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { Logger } from '@nestjs/common';
 import type { BufferContext } from './buffer/buffer.context.js';
 import { ConfigurationError } from './emission/emission.errors.js';
 import type { Emission } from './emission/emission.js';
@@ -7,25 +6,25 @@ import { quote } from './emission/quote.js';
 import type { SqlExecutor } from './emission/sql-executor.js';
 import type { TransactionSource } from './emission/transaction-source.js';
 import type { Pipeline } from './pipeline/pipeline.js';
-import { signal } from './telemetry/signal.js';
+import type { Place } from './pipeline/place.js';
 
 /** A transaction at work. */
 interface Open {
   readonly source: object;
   readonly transaction: unknown;
   readonly executor: SqlExecutor;
-  /** What is handed over when it has committed. */
-  readonly accepted: Emission[];
+  /** What is handed over when it has committed, each with its place in the queues. */
+  readonly accepted: Place[];
   savepoints: number;
   isOver: boolean;
 }
 
 /**
  * Runs work in a transaction of the application's database, together with what it emits: critical handlers run, and durable
- * deliveries are stored, before it commits; everybody else gets the emissions when it has.
+ * deliveries are stored, before it commits; everybody else gets the emissions when it has. Room for these is made before, so that
+ * they cannot be refused then.
  */
 export class Transactions {
-  readonly #logger = new Logger('Emissions');
   readonly #open = new AsyncLocalStorage<Open>();
 
   constructor(
@@ -44,16 +43,17 @@ export class Transactions {
     if (around?.isOver === false && around.source === source.source) {
       return this.#within(around, work as (transaction: unknown) => T | Promise<T>, atEnd);
     }
-    let accepted: readonly Emission[] = [];
-    const result = await source.begin(async (transaction, executor) => {
+    let accepted: Place[] = [];
+    const begun = source.begin(async (transaction, executor) => {
       const open: Open = {
         ...{ source: source.source, transaction, executor, accepted: [], savepoints: 0 },
         isOver: false,
       };
       // A source may begin again, after a conflict.
+      release(accepted);
       accepted = open.accepted;
       const outlet = async (emissions: readonly Emission[]): Promise<void> => {
-        open.accepted.push(...(await this.pipeline.accept(emissions, executor)));
+        open.accepted.push(await this.pipeline.accept(emissions, executor));
       };
       try {
         return await this.#open.run(open, async () => {
@@ -65,8 +65,16 @@ export class Transactions {
         open.isOver = true;
       }
     });
-    await this.#handOver(accepted);
-    return result;
+    return begun.then(
+      (result) => {
+        for (const place of accepted) place.redeem();
+        return result;
+      },
+      (error: unknown) => {
+        release(accepted);
+        throw error;
+      },
+    );
   }
 
   /** A savepoint: what fails in it takes back its own, and no more. */
@@ -86,29 +94,15 @@ export class Transactions {
       return result;
     } catch (error) {
       await executor.executeSql(`ROLLBACK TO SAVEPOINT ${name}`);
-      accepted.length = Math.min(before, accepted.length);
+      release(accepted, before);
       throw error;
     }
   }
+}
 
-  /** The transaction has committed: whoever called must not be told that it failed. */
-  async #handOver(emissions: readonly Emission[]): Promise<void> {
-    const [first] = emissions;
-    if (first === undefined) return;
-    try {
-      await this.pipeline.handOver(emissions);
-    } catch (error) {
-      const reason = this.pipeline.state === 'closed' ? 'shutdown' : 'overflow';
-      signal('emissions:emission:dropped', () => ({
-        ...{ reason, emission: first.name, count: emissions.length },
-      }));
-      this.#logger.error(
-        `A transaction has committed, and ${emissions.length} emissions of it, '${first.name}' first, could not be handed over to ` +
-          `adapters and handlers that are not durable.`,
-        error instanceof Error ? error.stack : error,
-      );
-    }
-  }
+/** Whoever wanted them does not get them. */
+function release(places: Place[], from = 0): void {
+  for (const place of places.splice(from)) place.release();
 }
 
 function refuseNoSource(source: unknown, work: unknown): void {

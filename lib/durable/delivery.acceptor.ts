@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import type { CommitParticipant } from '../emission/adapter.js';
+import type { CommitStorage, StoreCommit } from '../emission/adapter.js';
 import type { DurableDestination } from '../emission/durable-engine.js';
 import type { Emission } from '../emission/emission.js';
 import { isInterested } from '../emission/interest.js';
@@ -16,7 +16,7 @@ import type { EmissionStorage } from './stored-emission.js';
 const LONGEST_DELAY_MS = 100 * 365 * 86_400_000;
 
 /** Stores what a commit owes to durable destinations, before anything is handed over: all of it, or the commit fails. */
-export class DeliveryAcceptor implements CommitParticipant {
+export class DeliveryAcceptor implements CommitStorage {
   readonly #logger = new Logger('Emissions');
   readonly #store: DeliveryStore;
   readonly #storage: EmissionStorage;
@@ -43,22 +43,15 @@ export class DeliveryAcceptor implements CommitParticipant {
     return this.#destinations.some((each) => this.#matches(each, name));
   }
 
-  /** @throws whatever a destination's `interested` throws; DeliveriesNotStoredError */
-  accept(
-    emissions: readonly Emission[],
-    executor?: SqlExecutor,
-  ): readonly Emission[] | Promise<readonly Emission[]> {
+  /** @throws whatever a destination's `interested` throws; what stores them throws DeliveriesNotStoredError */
+  plan(emissions: readonly Emission[]): StoreCommit | undefined {
     const owed = emissions
       .map((emission) => this.#owedFor(emission))
       .filter((each) => each !== undefined);
-    return owed.length === 0 ? emissions : this.#keep(emissions, owed, executor);
+    return owed.length === 0 ? undefined : (executor) => this.#keep(owed, executor);
   }
 
-  async #keep(
-    emissions: readonly Emission[],
-    owed: readonly OwedEmission[],
-    executor: SqlExecutor | undefined,
-  ): Promise<readonly Emission[]> {
+  async #keep(owed: readonly OwedEmission[], executor: SqlExecutor | undefined): Promise<void> {
     const started = performance.now();
     try {
       if (executor === undefined) await this.#group.add(owed);
@@ -74,7 +67,6 @@ export class DeliveryAcceptor implements CommitParticipant {
       emission: String(owed[0]!.data.emission['name']),
       durationMs: performance.now() - started,
     }));
-    return emissions;
   }
 
   #owedFor(emission: Emission): OwedEmission | undefined {

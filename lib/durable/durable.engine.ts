@@ -27,7 +27,7 @@ const BEATS = 3;
  * workers left behind, and what this one works on is said to be alive three times per `heartbeatMs`.
  */
 export class PostgresEngine implements DurableEngine {
-  readonly participant: DeliveryAcceptor;
+  readonly acceptor: DeliveryAcceptor;
   readonly #logger = new Logger('Emissions');
   readonly #clocks: NodeJS.Timeout[] = [];
   #destinations: readonly DurableDestination[] = [];
@@ -43,7 +43,7 @@ export class PostgresEngine implements DurableEngine {
     private readonly options: DurableOptions,
     private readonly clock: () => Clock,
   ) {
-    this.participant = new DeliveryAcceptor(store, storage, (queues) => this.#wake(queues));
+    this.acceptor = new DeliveryAcceptor(store, storage, (queues) => this.#wake(queues));
   }
 
   /** The queues of this application. */
@@ -57,12 +57,12 @@ export class PostgresEngine implements DurableEngine {
   }
 
   takes(name: string): boolean {
-    return this.participant.takes(name);
+    return this.acceptor.takes(name);
   }
 
   async open({ destinations, types, early, transact }: DurablePlan): Promise<void> {
     for (const type of types) this.storage.register(type);
-    this.participant.serve(destinations);
+    this.acceptor.serve(destinations);
     const queues = destinations.map(queuesOf);
     this.#queues = queues.flat();
     this.#destinations = destinations;
@@ -70,7 +70,7 @@ export class PostgresEngine implements DurableEngine {
     this.#isOpen = true;
     const others = await this.store.prepare(this.#queues);
     await this.#warnOfOthers(others);
-    if (early.length > 0) await this.participant.accept(early);
+    if (early.length > 0) await this.acceptor.plan(early)?.();
     const { store, storage } = this;
     const { pollMs } = this.options;
     const parts = { store, storage, clock: this.clock(), transact, pollMs };

@@ -37,14 +37,11 @@ export interface DeliveryContext {
   readonly consumer: string;
 }
 
-/**
- * Takes part in a commit before anything is handed over, all of it or none: critical handlers are run, durable rows are
- * stored. A throw fails the commit.
- */
+/** Takes part in a commit before anything is stored or handed over: critical handlers are run. A throw fails the commit. */
 export interface CommitParticipant {
   /**
-   * Called with what is about to be handed over, in order. Returns what is to be handed over in addition, behind it (and
-   * has gone through the same steps), or nothing. A promise holds the commit back.
+   * Called with what is about to be handed over, in order. Returns what is to be handed over: these, and behind them what came
+   * of them. A promise holds the commit back.
    *
    * @param executor runs statements in the transaction that the commit is part of, when there is one
    */
@@ -53,3 +50,16 @@ export interface CommitParticipant {
     executor?: SqlExecutor,
   ): readonly Emission[] | Promise<readonly Emission[]>;
 }
+
+/** Stores for good what a commit owes, before the rest of it is handed over, once there is room for that. */
+export interface CommitStorage {
+  /** What stores what these owe, or nothing when they owe nothing. A throw fails the commit. */
+  plan(emissions: readonly Emission[]): StoreCommit | undefined;
+}
+
+/**
+ * Stores it, all or none. A rejection fails the commit.
+ *
+ * @param executor runs statements in the transaction that the commit is part of, when there is one
+ */
+export type StoreCommit = (executor?: SqlExecutor) => Promise<void>;

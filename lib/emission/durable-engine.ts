@@ -1,4 +1,4 @@
-import type { CommitParticipant } from './adapter.js';
+import type { CommitStorage } from './adapter.js';
 import type { Destination } from './destination.js';
 import type { EmissionClass } from './emission-type.decorator.js';
 import type { Emission } from './emission.js';
@@ -46,8 +46,8 @@ export interface DurableBacklog {
 
 /** What the application starts and stops when it has durable destinations; the engine itself stands above. */
 export interface DurableEngine {
-  /** Takes part in every commit. */
-  readonly participant: CommitParticipant;
+  /** Asked in every commit. */
+  readonly acceptor: CommitStorage;
   /** Whether a durable destination takes emissions of this name. */
   takes(name: string): boolean;
   /** Looks at what is stored; rejects when that cannot be looked at. */

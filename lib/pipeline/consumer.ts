@@ -45,7 +45,7 @@ export interface ConsumerHost {
  * ```
  *
  * `pending` counts all of these but the last; it never exceeds `capacity`, save for what was kept while the application
- * started.
+ * started. Room can be promised before, to what is being stored.
  */
 export class Consumer implements Runnable, Caller {
   readonly #backlog: Backlog;
@@ -53,15 +53,17 @@ export class Consumer implements Runnable, Caller {
   readonly #report: ConsumerReport;
   /** Whether there is nothing to collect before a call: one emission is a full batch. */
   readonly #singly: boolean;
+  readonly #sheds: boolean;
   readonly #concurrency: number;
   #offered = 0;
   #reserved = 0;
+  #promised = 0;
   #scheduled = false;
   #atWork = false;
   #overdue = false;
   #waitTimer: NodeJS.Timeout | undefined;
   readonly #expiry: Expiry;
-  #closed = false;
+  #closed: 'removed' | 'shutdown' | undefined;
   #spent = false;
   #idle: (() => void) | undefined;
 
@@ -71,6 +73,7 @@ export class Consumer implements Runnable, Caller {
   ) {
     const { concurrency, batchSize, maxWaitMs } = destination.options;
     this.#concurrency = concurrency;
+    this.#sheds = sheds(destination.options.overflow);
     this.#backlog = new Backlog(concurrency);
     this.#report = new ConsumerReport(destination, host.ledger);
     this.#calls = new Calls(destination, this, this.#report);
@@ -112,7 +115,7 @@ export class Consumer implements Runnable, Caller {
 
   /** How many more fit. */
   get room(): number {
-    return this.destination.options.capacity - this.pending;
+    return this.destination.options.capacity - this.pending - this.#promised;
   }
 
   /** Tells by the name alone; a pattern that fails to answer takes nothing, and the failure is signalled. */
@@ -150,7 +153,7 @@ export class Consumer implements Runnable, Caller {
   /** Whether so many can be accepted. */
   canAccept(count: number): boolean {
     if (this.destination.once) return false;
-    return this.room >= count || (!this.#singly && sheds(this.destination.options.overflow));
+    return this.room >= count || (!this.#singly && this.#sheds);
   }
 
   /**
@@ -164,6 +167,25 @@ export class Consumer implements Runnable, Caller {
       this.#reserved += emissions.length;
     }
     return this.#singly;
+  }
+
+  /** Promises room to emissions that will come later, or not at all. One that sheds makes room when they come. */
+  promise(count: number): void {
+    if (!this.#sheds) this.#promised += count;
+  }
+
+  /** They come, and are queued. */
+  redeem(emissions: readonly Emission[]): void {
+    if (!this.#sheds) this.#promised -= emissions.length;
+    if (this.#closed) this.#report.left(this.#closed, emissions.length, emissions[0]);
+    else this.push(emissions);
+  }
+
+  /** They do not come. */
+  release(count: number): void {
+    if (this.#sheds) return;
+    this.#promised -= count;
+    this.host.progressed(this);
   }
 
   /** An emission it keeps room for arrives: it is handled at once when nothing stands before it. Returns whether that goes on. */
@@ -203,8 +225,7 @@ export class Consumer implements Runnable, Caller {
       emissions = emissions.slice(0, 1);
       this.host.retire(this);
     }
-    const { overflow } = this.destination.options;
-    const room = sheds(overflow) ? this.room : Infinity;
+    const room = this.#sheds ? this.room : Infinity;
     this.#offered += emissions.length;
     if (emissions.length > room) this.#pushAndShed(emissions, room);
     else for (const emission of emissions) this.#backlog.push(emission);
@@ -245,7 +266,7 @@ export class Consumer implements Runnable, Caller {
    * are left to finish, or, with `abort`, told to stop and forgotten too.
    */
   close(reason: 'removed' | 'shutdown', abort: boolean): number {
-    this.#closed = true;
+    this.#closed = reason;
     const first = (abort ? this.#calls.peek() : undefined) ?? this.#backlog.peek();
     let left = this.#reserved + this.#backlog.length;
     this.#reserved = 0;

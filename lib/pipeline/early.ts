@@ -9,13 +9,15 @@ const NOT_STARTED = '(not started)';
 export class EarlyEmissions {
   readonly #capacity: number;
   #kept: Emission[] = [];
+  #reserved = 0;
 
   constructor(capacity: number) {
     this.#capacity = capacity;
   }
 
+  /** How many it keeps, or keeps room for. */
   get length(): number {
-    return this.#kept.length;
+    return this.#kept.length + this.#reserved;
   }
 
   get kept(): readonly Emission[] {
@@ -24,14 +26,30 @@ export class EarlyEmissions {
 
   /** @throws PipelineFullError when they do not all fit; none is kept then */
   keep(emissions: readonly Emission[]): void {
-    if (this.#kept.length + emissions.length > this.#capacity) {
+    this.reserve(emissions.length);
+    this.#reserved -= emissions.length;
+    for (const emission of emissions) this.#kept.push(emission);
+  }
+
+  /**
+   * Keeps room for so many.
+   *
+   * @throws PipelineFullError when they do not all fit
+   */
+  reserve(count: number): void {
+    if (this.length + count > this.#capacity) {
       throw new PipelineFullError(
         NOT_STARTED,
         `More than ${this.#capacity} emissions were committed before the application had started ` +
           `(option pipeline.capacity); emit from onApplicationBootstrap or later, or raise it.`,
       );
     }
-    for (const emission of emissions) this.#kept.push(emission);
+    this.#reserved += count;
+  }
+
+  /** They came, or do not come. */
+  release(count: number): void {
+    this.#reserved -= count;
   }
 
   /** Gives them all back, and forgets them. */

@@ -9,7 +9,7 @@ export type Plan = Map<Consumer, Emission[]>;
 /** A commit that waits for room. */
 interface Waiter {
   readonly plan: Plan;
-  readonly emissions: readonly Emission[];
+  readonly go: () => void;
   /** Who came before whom. */
   readonly ticket: number;
   readonly resolve: () => void;
@@ -20,7 +20,7 @@ interface Waiter {
 }
 
 /**
- * Puts a commit into the queues of all its consumers at once, or, when one is full, into none.
+ * Lets a commit go into the queues of all its consumers at once, or, when one is full, into none.
  *
  * A commit that has to wait stands in line at a consumer that has no room for it, behind those who came before; when there
  * is room it goes, or stands in line at the next consumer that is full. Commits that do not want that consumer pass by, so
@@ -28,15 +28,12 @@ interface Waiter {
  */
 export class HandOver {
   readonly #waitTimeoutMs: number;
-  readonly #gone: (emissions: readonly Emission[]) => void;
   readonly #lines = new Map<Consumer, Waiter[]>();
   #tickets = 0;
   #waiting = 0;
 
-  /** @param gone told what was handed over after it had waited */
-  constructor(waitTimeoutMs: number, gone: (emissions: readonly Emission[]) => void) {
+  constructor(waitTimeoutMs: number) {
     this.#waitTimeoutMs = waitTimeoutMs;
-    this.#gone = gone;
   }
 
   /** How many commits stand in line. */
@@ -44,14 +41,18 @@ export class HandOver {
     return this.#waiting;
   }
 
-  /** @returns a promise when the commit has to wait; @throws PipelineFullError when it must not, or cannot ever fit */
-  push(plan: Plan, emissions: readonly Emission[]): void | Promise<void> {
+  /**
+   * Calls `go` when there is room for all of a commit, which is to use it at once.
+   *
+   * @returns a promise when the commit has to wait; @throws PipelineFullError when it must not, or cannot ever fit
+   */
+  push(plan: Plan, go: () => void): void | Promise<void> {
     const refusal = refusalOf(plan);
     if (refusal !== undefined) throw refusal;
     const ticket = this.#tickets++;
     const full = this.#obstacle(plan, ticket);
-    if (full !== undefined) return this.#wait(plan, emissions, ticket, full);
-    queue(plan);
+    if (full !== undefined) return this.#wait(plan, go, ticket, full);
+    go();
     return undefined;
   }
 
@@ -94,9 +95,9 @@ export class HandOver {
     return [...this.#lines.values()].flat();
   }
 
-  #wait(plan: Plan, emissions: readonly Emission[], ticket: number, at: Consumer): Promise<void> {
+  #wait(plan: Plan, go: () => void, ticket: number, at: Consumer): Promise<void> {
     return new Promise((resolve, reject) => {
-      const waiter: Waiter = { plan, emissions, ticket, resolve, reject, timer: undefined, at };
+      const waiter: Waiter = { plan, go, ticket, resolve, reject, timer: undefined, at };
       waiter.timer = setTimeout(() => this.#giveUp(waiter), this.#waitTimeoutMs);
       this.#stand(waiter, at);
     });
@@ -127,8 +128,7 @@ export class HandOver {
     if (full !== undefined) return this.#stand(waiter, full);
     clearTimeout(waiter.timer);
     if (refusal !== undefined) return waiter.reject(refusal);
-    queue(waiter.plan);
-    this.#gone(waiter.emissions);
+    waiter.go();
     waiter.resolve();
   }
 
@@ -178,10 +178,6 @@ export function planOf(
     }
   }
   return plan;
-}
-
-function queue(plan: Plan): void {
-  for (const [consumer, wanted] of plan) consumer.push(wanted);
 }
 
 function hasRoom(consumer: Consumer, plan: Plan): boolean {

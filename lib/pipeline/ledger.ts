@@ -82,7 +82,7 @@ export class Ledger {
     handOver: () => void | Promise<void>,
   ): void | Promise<void> {
     const refused = (error: unknown): never => {
-      for (const { id } of emissions) this.#entries.delete(id);
+      this.refused(emissions);
       throw error;
     };
     try {
@@ -92,6 +92,11 @@ export class Ledger {
     } catch (error) {
       return refused(error);
     }
+  }
+
+  /** Forgets what was not handed over. */
+  refused(emissions: readonly Emission[]): void {
+    for (const { id } of emissions) this.#entries.delete(id);
   }
 
   /** Forgets what is too old, and the oldest of what is more than `capacity`. */

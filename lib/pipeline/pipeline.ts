@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import type { CommitParticipant, DeliveryContext } from '../emission/adapter.js';
+import type { CommitParticipant, CommitStorage, DeliveryContext } from '../emission/adapter.js';
 import type { Clock } from '../emission/clock.js';
 import type { Destination } from '../emission/destination.js';
 import type { Emission } from '../emission/emission.js';
@@ -8,10 +8,12 @@ import { Tracing } from '../emission/tracing.js';
 import { LimitedCalls } from './attempt.js';
 import { Consumer, type ConsumerHost } from './consumer.js';
 import { Arrivals } from './arrivals.js';
+import { Commits, type CommitHost } from './commits.js';
 import { EarlyEmissions } from './early.js';
 import { HandOver, haveRoom, planOf } from './hand-over.js';
 import type { Ledger } from './ledger.js';
 import { ConsumerNameError, PipelineClosedError } from './pipeline.errors.js';
+import { QueuePlace, type Place, type PlaceHost } from './place.js';
 import type { PipelineOptions } from './pipeline.options.js';
 import { Routes } from './routes.js';
 import { Settlers } from './settlers.js';
@@ -37,21 +39,19 @@ export type Tap = (emissions: readonly Emission[]) => void;
  *    is offered)                           in a hurry)
  * ```
  */
-export class Pipeline implements ConsumerHost {
+export class Pipeline implements ConsumerHost, CommitHost, PlaceHost {
   readonly #logger = new Logger('Emissions');
   readonly #options: PipelineOptions;
-  readonly #tracing: Tracing;
   readonly #arrivals = new Arrivals();
   readonly #turns = new Turns(() => this.#giveOut());
   readonly #routes = new Routes();
   readonly #handOver: HandOver;
-  readonly #participants: CommitParticipant[] = [];
+  readonly #commits: Commits;
   readonly #calls = new LimitedCalls();
   readonly #early: EarlyEmissions;
   readonly #taps = new Set<Tap>();
   readonly #settlers = new Settlers();
   readonly #leaving = new Set<Consumer>();
-  #accepting = 0;
   #catchingUp: (() => void) | undefined;
   #drainBy: number | undefined;
   #retired: (destination: Destination) => void = () => {};
@@ -64,9 +64,9 @@ export class Pipeline implements ConsumerHost {
     tracing: Tracing = new Tracing(),
   ) {
     this.#options = options;
-    this.#tracing = tracing;
     this.#early = new EarlyEmissions(options.capacity);
-    this.#handOver = new HandOver(options.waitTimeoutMs, (waited) => this.#notify(waited));
+    this.#handOver = new HandOver(options.waitTimeoutMs);
+    this.#commits = new Commits(this, tracing);
   }
 
   get state(): 'starting' | 'running' | 'draining' | 'closed' {
@@ -114,7 +114,7 @@ export class Pipeline implements ConsumerHost {
     this.#routes.remove(consumer);
     this.#handOver.forget(consumer);
     consumer.close('removed', false);
-    this.#settle();
+    this.settle();
     if (consumer.pending > 0) await this.#leave(consumer);
     return true;
   }
@@ -124,9 +124,15 @@ export class Pipeline implements ConsumerHost {
     this.#routes.refresh();
   }
 
+  /** Lets something store what commits owe, once there is room for the rest of them; `takes` tells which names it is there for. */
+  storeWith(storage: CommitStorage, takes: (name: string) => boolean): void {
+    this.#commits.storeWith(storage);
+    this.#routes.alsoTaken(takes);
+  }
+
   /** Lets something take part in every commit, before anything is handed over; `takes` tells which names it is there for. */
   join(participant: CommitParticipant, takes: (name: string) => boolean = () => false): void {
-    this.#participants.push(participant);
+    this.#commits.join(participant);
     this.#routes.alsoTaken(takes);
   }
 
@@ -156,72 +162,30 @@ export class Pipeline implements ConsumerHost {
    *
    * @throws PipelineFullError when a queue stays full
    * @throws PipelineClosedError after the pipeline has closed
-   * @throws whatever a participant throws
+   * @throws whatever a participant or the storage throws
    */
   offer(emissions: readonly Emission[]): void | Promise<void> {
-    const { tracer } = this.#tracing;
-    return tracer === undefined
-      ? this.#offer(emissions)
-      : tracer.commit(emissions, () => this.#offer(emissions));
-  }
-
-  #offer(emissions: readonly Emission[]): void | Promise<void> {
     if (this.#state === 'closed') throw new PipelineClosedError();
-    for (const participant of this.#participants) {
-      const accepted = participant.accept(emissions);
-      if (accepted instanceof Promise)
-        return this.#offerAccepted(accepted, this.#participants.indexOf(participant));
-      emissions = accepted;
-    }
-    return this.#handOverAll(emissions);
+    return this.#commits.offer(emissions);
   }
 
   /**
-   * The first half of a hand-over, for one within a transaction: everything that takes part in it does so.
+   * The first half of a hand-over, for one within a transaction: everything that takes part in it does so, room is made, and what
+   * is owed is stored.
    *
-   * @returns what is to be handed over when the transaction has committed
-   * @throws PipelineClosedError after the pipeline has closed; whatever a participant throws
+   * @returns the second half, for when the transaction has ended
+   * @throws as `offer`
    */
-  async accept(
-    emissions: readonly Emission[],
-    executor: SqlExecutor,
-  ): Promise<readonly Emission[]> {
-    const { tracer } = this.#tracing;
-    return tracer === undefined
-      ? this.#accepted(emissions, executor)
-      : tracer.commit(emissions, () => this.#accepted(emissions, executor));
-  }
-
-  async #accepted(
-    emissions: readonly Emission[],
-    executor: SqlExecutor,
-  ): Promise<readonly Emission[]> {
+  async accept(emissions: readonly Emission[], executor: SqlExecutor): Promise<Place> {
     if (this.#state === 'closed') throw new PipelineClosedError();
-    for (const participant of this.#participants) {
-      // oxlint-disable-next-line no-await-in-loop -- one behind another
-      emissions = await participant.accept(emissions, executor);
-    }
-    return emissions;
-  }
-
-  /**
-   * The second half.
-   *
-   * @throws PipelineFullError when a queue stays full
-   * @throws PipelineClosedError after the pipeline has closed
-   */
-  handOver(emissions: readonly Emission[]): void | Promise<void> {
-    if (this.#state === 'closed') throw new PipelineClosedError();
-    return this.#handOverAll(emissions);
+    return this.#commits.accept(emissions, executor);
   }
 
   /** Starts the consumers: what was kept so far is handed over first. */
   start(): void {
     if (this.#state !== 'starting') return;
     this.#state = 'running';
-    const early = this.#early.take();
-    for (const [consumer, wanted] of planOf(early, this.#takersOf(early))) consumer.push(wanted);
-    this.ledger?.trim();
+    this.#handOutEarly();
   }
 
   /** Resolves when nothing is pending anywhere; @throws SettleTimeoutError naming who is still busy. */
@@ -290,7 +254,7 @@ export class Pipeline implements ConsumerHost {
           `Raise pipeline.drainTimeoutMs (${this.#options.drainTimeoutMs} ms) to give them more time.`,
       );
     }
-    this.#settle();
+    this.settle();
     return { drained: left.length === 0, left };
   }
 
@@ -310,7 +274,7 @@ export class Pipeline implements ConsumerHost {
 
   progressed(consumer: Consumer): void {
     this.#handOver.serve(consumer);
-    this.#settle();
+    this.settle();
   }
 
   /** Calls back when a destination that takes one emission in its life has taken it. */
@@ -338,42 +302,84 @@ export class Pipeline implements ConsumerHost {
     return Math.max(0, this.#drainBy - performance.now());
   }
 
-  #settle(): void {
+  /** Somebody may have waited for what is over now. */
+  settle(): void {
     this.#catchingUp?.();
     if (this.#settlers.waiting && this.#isIdle()) this.#settlers.release();
   }
 
-  async #offerAccepted(accepted: Promise<readonly Emission[]>, index: number): Promise<void> {
-    this.#accepting++;
-    try {
-      let emissions = await accepted;
-      for (const participant of this.#participants.slice(index + 1))
-        emissions = await participant.accept(emissions);
-      if (this.#state === 'closed') throw new PipelineClosedError();
-      await this.#handOverAll(emissions);
-    } finally {
-      this.#accepting--;
-      this.#settle();
-    }
+  /** Hands over what is stored, or needs not be. */
+  handOver(emissions: readonly Emission[]): void | Promise<void> {
+    if (this.#state === 'closed') throw new PipelineClosedError();
+    if (this.#state !== 'starting') return this.#push(emissions);
+    this.#early.keep(emissions);
+    this.#notify(emissions);
+    return undefined;
   }
 
-  #handOverAll(emissions: readonly Emission[]): void | Promise<void> {
-    const waiting =
-      this.#state === 'starting' ? this.#early.keep(emissions) : this.#push(emissions);
-    if (waiting === undefined) this.#notify(emissions);
-    return waiting;
+  /** Makes room, to hand over later. */
+  async reserve(emissions: readonly Emission[]): Promise<Place> {
+    if (this.#state === 'closed') throw new PipelineClosedError();
+    if (this.#state === 'starting') return this.#reserveEarly(emissions);
+    const takers = this.#takersOf(emissions);
+    const plan = planOf(emissions, takers);
+    let place: Place | undefined;
+    const reserve = (): void | Promise<void> =>
+      this.#handOver.push(plan, () => (place = new QueuePlace(plan, emissions, this)));
+    await (this.ledger === undefined ? reserve() : this.ledger.unlessRefused(emissions, reserve));
+    return place!;
+  }
+
+  /** The application may have started, or closed, when it is redeemed. */
+  #reserveEarly(emissions: readonly Emission[]): Place {
+    const { length } = emissions;
+    this.#early.reserve(length);
+    return {
+      release: () => this.#early.release(length),
+      redeem: () => {
+        this.#early.release(length);
+        this.#early.keep(emissions);
+        this.#notify(emissions);
+        if (this.#state === 'closed') this.#early.giveUp();
+        else if (this.#state !== 'starting') this.#handOutEarly();
+      },
+    };
+  }
+
+  #handOutEarly(): void {
+    const early = this.#early.take();
+    for (const [consumer, wanted] of planOf(early, this.#takersOf(early))) consumer.push(wanted);
+    this.ledger?.trim();
   }
 
   #push(emissions: readonly Emission[]): void | Promise<void> {
     const takers = this.#takersOf(emissions);
     if (this.#handOver.waiting === 0 && haveRoom(takers)) {
       this.#accept(emissions, takers);
+      this.#notify(emissions);
       return this.ledger?.trim();
     }
     this.#arrivals.queue();
-    const handOver = (): void | Promise<void> =>
-      this.#handOver.push(planOf(emissions, takers), emissions);
+    const plan = planOf(emissions, takers);
+    const go = (): void => {
+      for (const [consumer, wanted] of plan) consumer.push(wanted);
+      this.#notify(emissions);
+    };
+    const handOver = (): void | Promise<void> => this.#handOver.push(plan, go);
     return this.ledger === undefined ? handOver() : this.ledger.unlessRefused(emissions, handOver);
+  }
+
+  queueArrivals(): void {
+    this.#arrivals.queue();
+  }
+
+  handedOver(emissions: readonly Emission[]): void {
+    this.#notify(emissions);
+    this.ledger?.trim();
+  }
+
+  refused(emissions: readonly Emission[]): void {
+    this.ledger?.refused(emissions);
   }
 
   /** Gives emissions to those who take them; what has the same takers goes together. */
@@ -404,7 +410,7 @@ export class Pipeline implements ConsumerHost {
     const more = this.#arrivals.giveOut(this.#mayGoOn);
     if (this.#handOver.waiting > 0)
       for (const consumer of this.consumers) this.#handOver.serve(consumer);
-    this.#settle();
+    this.settle();
     return more;
   }
 
@@ -415,7 +421,7 @@ export class Pipeline implements ConsumerHost {
   #isIdle(): boolean {
     return (
       this.#early.length === 0 &&
-      this.#accepting === 0 &&
+      this.#commits.inProgress === 0 &&
       this.#handOver.waiting === 0 &&
       this.consumers.every((consumer) => consumer.pending === 0) &&
       [...this.#leaving].every((consumer) => consumer.pending === 0)
@@ -428,7 +434,7 @@ export class Pipeline implements ConsumerHost {
       .map((consumer) => `${consumer.destination.kind} ${consumer.name}: ${consumer.pending}`);
     const { waiting } = this.#handOver;
     if (waiting > 0) busy.push(`${waiting} commit${waiting === 1 ? ' waits' : 's wait'} for room`);
-    if (this.#accepting > 0) busy.push(`commits in progress: ${this.#accepting}`);
+    if (this.#commits.inProgress > 0) busy.push(`commits in progress: ${this.#commits.inProgress}`);
     if (this.#early.length > 0)
       busy.push(`kept until the application has started: ${this.#early.length}`);
     return busy.join(', ');

@@ -16,7 +16,7 @@ export const STAND_IN: EmissionAdapter = { name: 'recorder', deliver: () => {} }
 
 /** What stands in the place of an engine for durable deliveries: it connects to nothing, and stores nothing. */
 export const ENGINE_STAND_IN: DurableEngine = {
-  participant: { accept: (emissions) => emissions },
+  acceptor: { plan: () => undefined },
   takes: () => false,
   backlog: async () => [],
   open: async () => {},
