@@ -1,10 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { DiscoveryService } from '@nestjs/core';
+import { DiscoveryService, type ModuleRef } from '@nestjs/core';
 import {
   DURABLE_ENGINE,
   type DurableBacklog,
   type DurableEngine,
 } from './emission/durable-engine.js';
+import { ConfigurationError } from './emission/emission.errors.js';
 import { EmissionsError } from './emission/emissions.error.js';
 import type { LiveReport, ReportsLive } from './emission/live-report.js';
 import type { Consumer } from './pipeline/consumer.js';
@@ -17,6 +18,16 @@ export class Vitals {
     private readonly pipeline: Pipeline,
     private readonly discovery: DiscoveryService,
   ) {}
+
+  /** @throws ConfigurationError in an application without `EmissionsModule` */
+  static of(modules: ModuleRef, asked: string): Vitals {
+    try {
+      return modules.get(Vitals, { strict: false });
+    } catch (error) {
+      const message = `${asked} shows what EmissionsModule does, which this application does not import: add EmissionsModule.forRoot().`;
+      throw new ConfigurationError(message, { cause: error });
+    }
+  }
 
   get state(): Pipeline['state'] {
     return this.pipeline.state;

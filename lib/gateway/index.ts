@@ -5,6 +5,7 @@ export type {
   HistoryPosition,
   RecordedEntry,
 } from '../emission/channel-history.js';
+export type { LiveReport, ReportsLive } from '../emission/live-report.js';
 export { cookieAuthentication } from './cookie-authentication.js';
 export type { CookieAuthentication } from './cookie-authentication.js';
 export type { ClosedNotice } from './closing.js';

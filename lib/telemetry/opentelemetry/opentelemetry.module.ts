@@ -21,7 +21,7 @@ const OPTIONS = Symbol('nestjs-emissions:opentelemetry-options');
 /** Traces and counts from when the application is built until all it had to deliver is delivered. */
 @Injectable()
 class OpenTelemetryLauncher implements OnModuleInit, OnApplicationShutdown {
-  #stop: () => void = () => {};
+  #stop: () => Promise<void> = async () => {};
 
   constructor(
     private readonly modules: ModuleRef,
@@ -33,23 +33,20 @@ class OpenTelemetryLauncher implements OnModuleInit, OnApplicationShutdown {
       this.given,
       'EmissionsOpenTelemetryModule',
     );
+    const vitals = Vitals.of(this.modules, 'EmissionsOpenTelemetryModule');
     const tracing = this.modules.get(Tracing, { strict: false });
-    const metrics = new EmissionsMetrics(this.#vitals, options);
+    const metrics = new EmissionsMetrics(vitals, options);
     if (options.spans) tracing.tracer = new EmissionsTracer(options.tracerProvider);
     if (options.metrics) metrics.start();
-    this.#stop = () => {
+    this.#stop = async () => {
+      await vitals.drained();
       tracing.tracer = undefined;
       metrics.stop();
     };
   }
 
   async onApplicationShutdown(): Promise<void> {
-    await this.#vitals.drained();
-    this.#stop();
-  }
-
-  get #vitals(): Vitals {
-    return this.modules.get(Vitals, { strict: false });
+    await this.#stop();
   }
 }
 

@@ -53,7 +53,7 @@ export class EmissionsHealthIndicator {
     thresholds: Partial<EmissionsHealthOptions> = {},
   ): Promise<HealthIndicatorResult<Key>> {
     const options = emissionsHealthOptions.resolve(thresholds, 'EmissionsHealthIndicator');
-    const vitals = this.modules.get(Vitals, { strict: false });
+    const vitals = Vitals.of(this.modules, 'EmissionsHealthIndicator');
     const { consumers, state } = vitals;
     const unwell = consumers.flatMap((consumer) => healthOf(consumer, options));
     const gateway = gatewayHealth(vitals.live(), options);

@@ -16,10 +16,10 @@ import {
   type Emission,
   type HandlerContext,
 } from 'nestjs-emissions';
-import { EmissionsDurableModule } from 'nestjs-emissions/durable';
+import { EmissionsDurableModule, fromPglite } from 'nestjs-emissions/durable';
 import { contextOf, EmissionsOpenTelemetryModule } from 'nestjs-emissions/opentelemetry';
-import { serve, type RunningApp } from '../../support/app.js';
-import { DATABASES, type TestDatabase } from '../../support/databases.js';
+import { serve, start, type RunningApp } from '../../support/app.js';
+import { DATABASES, pglite, type TestDatabase } from '../../support/databases.js';
 import { followContexts, spans, type Spans } from '../../support/spans.js';
 import { until } from '../../support/until.js';
 
@@ -27,6 +27,7 @@ followContexts();
 
 const CALLER = '4bf92f3577b34da6a3ce929d0e0e4736';
 let seen: Spans;
+let isOutOfPaper = true;
 
 @Controller()
 class Orders {
@@ -41,7 +42,7 @@ class Orders {
 
   @OnEmission('order.placed', { durable: true, id: 'invoice', retry: { backoffMs: 1, jitter: 0 } })
   async invoice(_order: object, _emission: Emission, { attempt }: HandlerContext) {
-    if (attempt === 1) throw new Error('the printer is out of paper');
+    if (isOutOfPaper && attempt === 1) throw new Error('the printer is out of paper');
     seen.tracer.startActiveSpan('print', (span) => span.end());
     this.emissions.emit('invoice.printed', attempt);
   }
@@ -147,4 +148,32 @@ describe.each(DATABASES)('With deliveries on %s', (_, makeDatabase) => {
     for (const span of delivered) expect(span.parentSpanContext).toBeUndefined();
     expect(delivered.flatMap((span) => seen.linkedTo(span)).sort()).toEqual(names.toSorted());
   });
+});
+
+describe('A transaction', () => {
+  it('is part of the trace, with what it stores and what is handed over behind it', async () => {
+    seen = spans();
+    await using database = await pglite();
+    await using app = await start({
+      imports: [
+        EmissionsModule.forRoot(),
+        EmissionsDurableModule.forRoot(database.options),
+        EmissionsOpenTelemetryModule.forRoot({ tracerProvider: seen.provider, metrics: false }),
+      ],
+      providers: [Orders],
+    });
+    isOutOfPaper = false;
+    app.emissions.subscribe('order.placed', () => {}, { id: 'index' });
+    await seen.tracer.startActiveSpan('request', async (span) => {
+      const source = fromPglite(database.options.embedded as never);
+      await app.emissions.transaction(source, () => app.emissions.emit('order.placed', {}));
+      span.end();
+    });
+    await until(() => seen.named('handle file').length === 1);
+    await app.emissions.settled();
+    const path = ['handle index', 'commit emissions', 'request'];
+    expect(seen.pathOf(seen.one('handle index'))).toEqual(path);
+    expect(seen.linkedTo(seen.one('handle invoice'))).toEqual(['request']);
+    await seen[Symbol.asyncDispose]();
+  }, 60_000);
 });

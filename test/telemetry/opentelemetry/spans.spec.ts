@@ -1,3 +1,4 @@
+import { Test } from '@nestjs/testing';
 import { describe, expect, it } from '@jest/globals';
 import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { suppressTracing } from '@opentelemetry/core';
@@ -12,12 +13,15 @@ import {
   EmissionsModule,
   IGNORED,
   PartialDeliveryError,
+  PipelineClosedError,
   type AdapterRegistration,
   type Emission,
   type EmissionAdapter,
 } from 'nestjs-emissions';
 import { EmissionsOpenTelemetryModule } from 'nestjs-emissions/opentelemetry';
+import { Tracing } from '../../../lib/emission/tracing.js';
 import { start } from '../../support/app.js';
+import { closeAsNest11 } from '../../support/nest-11.js';
 import { factsOf, followContexts, spans } from '../../support/spans.js';
 import { rounds, until } from '../../support/until.js';
 
@@ -204,6 +208,26 @@ describe('A span', () => {
     expect(app.seen.one('handle checks').status.code).toBe(SpanStatusCode.ERROR);
   });
 
+  it('of a commit is linked to what was made in another trace', async () => {
+    await using app = await traced();
+    const { seen, emissions } = app;
+    let elsewhere: Emission | undefined;
+    await seen.tracer.startActiveSpan('elsewhere', async (span) => {
+      await emissions.run(() => void (elsewhere = emissions.emit('a', 1)));
+      span.end();
+    });
+    await seen.tracer.startActiveSpan('here', async (span) => {
+      await emissions.run(() => {
+        emissions.emit('a', 1);
+        emissions.emit('a', 1, { traceparent: elsewhere!.metadata['traceparent'] });
+      });
+      span.end();
+    });
+    const committed = seen.named('commit emissions').find((s) => s.links.length > 0)!;
+    expect(seen.pathOf(committed)).toEqual(['commit emissions', 'here']);
+    expect(seen.linkedTo(committed)).toEqual(['elsewhere']);
+  });
+
   it('ends when the call has exceeded its time, though the handler goes on', async () => {
     const { promise, resolve } = Promise.withResolvers<void>();
     await using app = await traced();
@@ -374,17 +398,30 @@ describe('An application', () => {
     expect(seen.all).toEqual([]);
   });
 
-  it('traces what it delivers while it closes, and nothing afterwards', async () => {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    await using app = await traced([{ name: 'takes', useValue: { deliver: () => promise } }]);
-    await app.request('request', 'a');
-    const closing = app.close();
-    resolve();
-    await closing;
-    expect(app.seen.named('deliver takes').length).toBe(1);
-    const before = app.seen.all.length;
-    await app.emissions.run(() => app.emissions.emit('a', 1)).catch(() => {});
-    expect(app.seen.all.length).toBe(before);
+  it.each(['Nest 11', 'Nest 12'])(
+    'traces what it delivers while it closes as %s does, and nothing afterwards',
+    async (version) => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      await using app = await traced([{ name: 'takes', useValue: { deliver: () => promise } }]);
+      if (version === 'Nest 11') closeAsNest11(app.app);
+      await app.request('request', 'a');
+      const closing = app.close();
+      resolve();
+      await closing;
+      expect(app.seen.named('deliver takes').length).toBe(1);
+      const before = app.seen.all.length;
+      const late = app.emissions.run(() => app.emissions.emit('a', 1));
+      await expect(late).rejects.toThrow(PipelineClosedError);
+      expect(app.seen.all.length).toBe(before);
+      expect(app.app.get(Tracing).tracer).toBeUndefined();
+    },
+  );
+
+  it('without EmissionsModule is told what is missing', async () => {
+    const module = await Test.createTestingModule({
+      imports: [EmissionsOpenTelemetryModule.forRoot()],
+    }).compile();
+    await expect(module.init()).rejects.toThrow(/add EmissionsModule\.forRoot\(\)/);
   });
 
   it('does not show up in the spans of another one in the process', async () => {

@@ -1,6 +1,7 @@
 import { Controller, Get, Inject } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { HealthCheckService, TerminusModule } from '@nestjs/terminus';
+import { Test } from '@nestjs/testing';
 import { describe, expect, it } from '@jest/globals';
 import { EmissionsModule, type EmissionAdapter } from 'nestjs-emissions';
 import { EmissionsHealthIndicator } from 'nestjs-emissions/terminus';
@@ -167,6 +168,19 @@ describe('The health of emissions', () => {
     expect(await health.check('emissions', { downFailures: 1 })).toMatchObject({
       emissions: { status: 'down' },
     });
+  });
+
+  it('cannot be told of an application without emissions', async () => {
+    const app = (
+      await Test.createTestingModule({
+        imports: [TerminusModule.forRoot({ logger: false })],
+        providers: [EmissionsHealthIndicator],
+      }).compile()
+    ).createNestApplication({ logger: false });
+    await app.init();
+    const checking = app.get(EmissionsHealthIndicator).check('emissions');
+    await expect(checking).rejects.toThrow(/add EmissionsModule\.forRoot\(\)/);
+    await app.close();
   });
 
   it('is down when the application is no longer running', async () => {
