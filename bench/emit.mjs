@@ -138,7 +138,7 @@ function bare(make) {
  * waited for, and have a context each, as what they emit is kept apart. No patterns, no queues, no bounds, no retries, no
  * telemetry.
  */
-function floor({ handlers: count, isAsync = false }) {
+function floor({ handlers: count, isAsync = false, copies = false }) {
   return async () => {
     const Handlers = handlersClass(count, isAsync, () => {});
     const instance = new Handlers();
@@ -155,7 +155,7 @@ function floor({ handlers: count, isAsync = false }) {
       const name = 'order.created';
       const occurredAt = performance.now();
       storage.getStore().buffer.push(
-        Object.freeze({ id, name, payload: order, metadata: undefined, correlationId: id, depth: 0, occurredAt }),
+        Object.freeze({ id, name, payload: copies ? copy(order) : order, metadata: undefined, correlationId: id, depth: 0, occurredAt }),
       );
     };
     const work = () => {
@@ -205,6 +205,13 @@ function floor({ handlers: count, isAsync = false }) {
   };
 }
 
+/** A frozen copy by somebody who knows what is in it. */
+function copy(order) {
+  const { freeze } = Object;
+  const lines = freeze(order.lines.map((line) => freeze({ ...line })));
+  return freeze({ ...order, customer: freeze({ ...order.customer }), lines });
+}
+
 const times = (n, work) => Array.from({ length: n }, work);
 
 const contenders = {};
@@ -215,6 +222,12 @@ for (const handlers of [1, 3, 10]) {
     contenders[`emissions none ${of}`] = { run: ours({ handlers, isAsync, snapshot: 'none' }), label: "snapshot: 'none'" };
     contenders[`event-emitter ${of}`] = { run: eventEmitter({ handlers, isAsync }), label: 'does less: no buffer, no queue' };
     contenders[`floor ${of}`] = { run: floor({ handlers, isAsync }), label: 'what the promises cost by themselves' };
+    if (!isAsync) {
+      contenders[`floor copied ${of}`] = {
+        run: floor({ handlers, copies: true }),
+        label: 'the same with a frozen copy, written for this payload',
+      };
+    }
     contenders[`cqrs ${of}`] = { run: cqrs({ handlers, isAsync }), label: 'does less: no buffer, no queue' };
   }
 }
@@ -255,6 +268,7 @@ const targets = [1, 3, 10].flatMap((n) =>
     says: `cost against event-emitter, ${n} ${kind} handlers`,
     of: `emissions none ${n}×${kind}`,
     to: `event-emitter ${n}×${kind}`,
+    floor: { of: `floor ${n}×${kind}` },
     atMost: cost[n],
   })),
 );
@@ -264,6 +278,7 @@ targets.push(
     says: `nanoseconds the default snapshot adds, ${n} sync handlers`,
     of: `emissions ${n}×sync`,
     to: `emissions none ${n}×sync`,
+    floor: { of: `floor copied ${n}×sync`, to: `floor ${n}×sync` },
     difference: true,
     atMost: 400,
   })),
@@ -272,6 +287,7 @@ targets.push(
     says: `cost against cqrs, 3 ${kind} handlers`,
     of: `emissions none 3×${kind}`,
     to: `cqrs 3×${kind}`,
+    floor: { of: `floor 3×${kind}` },
     atMost: 0.3,
   })),
 );

@@ -39,6 +39,7 @@ function serve(config) {
   };
 }
 
+const FLOOR = 'what the promises cost by themselves';
 const contenders = {};
 const targets = [];
 for (const platform of ['express', 'fastify']) {
@@ -52,6 +53,8 @@ for (const platform of ['express', 'fastify']) {
   add('emissions interceptor, 0 emissions', { kind: 'interceptor', emissions: 0 });
   add('emissions interceptor, 3 emissions', { kind: 'interceptor', emissions: 3, expected: 9 });
   add('emissions middleware, 3 emissions', { kind: 'middleware', emissions: 3, expected: 9 });
+  add('floor, interceptor', { kind: 'floor-interceptor', emissions: 3, expected: 9 }, FLOOR);
+  add('floor, middleware', { kind: 'floor-middleware', emissions: 3, expected: 9 }, FLOOR);
   add('event-emitter, 3 events', { kind: 'event-emitter', emissions: 3, expected: 9 }, 'does less: no buffer');
   add('cqrs, 3 events', { kind: 'cqrs', emissions: 3, expected: 9 }, 'does less: no buffer');
   targets.push(
@@ -60,6 +63,7 @@ for (const platform of ['express', 'fastify']) {
       says: `${platform}: interceptor, 3 emissions, 3 adapters, against a do-nothing interceptor`,
       of: `${platform} emissions interceptor, 3 emissions`,
       to: `${platform} do-nothing interceptor`,
+      floor: { of: `${platform} floor, interceptor` },
       atLeast: 0.92,
     },
     {
@@ -67,6 +71,7 @@ for (const platform of ['express', 'fastify']) {
       says: `${platform}: middleware, 3 emissions, 3 adapters, against the bare route`,
       of: `${platform} emissions middleware, 3 emissions`,
       to: `${platform} bare route`,
+      floor: { of: `${platform} floor, middleware` },
       atLeast: 0.9,
     },
   );

@@ -94,6 +94,7 @@ export default {
     '2 fast, 1 stuck': { run: fast([stuck]), label: 'it sheds its oldest' },
     '2 fast, 1 stuck, shedding its newest': { run: fast([stuck], { overflow: 'drop-newest' }) },
     '2 fast, 1 stuck, 1 slow': { run: fast([stuck, slow]) },
+    '2 fast, 1 more': { run: fast([new Fast()]), label: 'a third adapter, which is as fast' },
     '1 consumer': { run: fast([], { fastAdapters: 1 }) },
     '3 consumers': { run: fast([], { fastAdapters: 3 }) },
     '10 consumers': { run: fast([], { fastAdapters: 10 }) },
@@ -109,6 +110,7 @@ export default {
       says: 'throughput of 2 fast adapters beside a stuck one',
       of: '2 fast, 1 stuck',
       to: '2 fast',
+      floor: { of: '2 fast, 1 more' },
       atLeast: 0.95,
     },
     {

@@ -46,20 +46,29 @@ export function printReport(name, question, figures, machine) {
     .map((target) => judge(target, figures))
     .filter((target) => target !== undefined);
   if (targets.length > 0) console.log('');
-  for (const { id, says, reached, limit, held } of targets) {
-    console.log(`  ${held ? 'held  ' : 'MISSED'} ${id.padEnd(8)} ${says}: ${reached.toFixed(2)} (${limit})`);
+  for (const { id, says, reached, limit, held, floor } of targets) {
+    const least = floor === undefined ? '' : `; floor ${floor.toFixed(2)}`;
+    console.log(`  ${held ? 'held  ' : 'MISSED'} ${id.padEnd(8)} ${says}: ${reached.toFixed(2)} (${limit}${least})`);
   }
   return { name, title: question.title, unit: question.unit, machine, medians, figures, targets };
 }
 
-/** The ratio is taken round by round, where the machine was the same, and its median is judged. */
-function judge({ id, says, of, to, difference = false, atMost, atLeast }, figures) {
-  const measured = figures[of];
-  const against = to === undefined ? measured?.map(() => 1) : figures[to];
-  if (measured === undefined || against === undefined) return undefined;
-  const reached = median(measured.map((value, i) => (difference ? value - against[i] : value / against[i])));
+/**
+ * The ratio is taken round by round, where the machine was the same, and its median is judged. Beside it, for what cannot be had for
+ * nothing, the ratio that the floor reaches in the same rounds.
+ */
+function judge({ id, says, of, to, difference = false, floor, atMost, atLeast }, figures) {
+  const ratio = (of, to) => {
+    const measured = figures[of];
+    const against = to === undefined ? measured?.map(() => 1) : figures[to];
+    if (measured === undefined || against === undefined) return undefined;
+    return median(measured.map((value, i) => (difference ? value - against[i] : value / against[i])));
+  };
+  const reached = ratio(of, to);
+  if (reached === undefined) return undefined;
   const held = atMost === undefined ? reached >= atLeast : reached <= atMost;
-  return { id, says, reached, limit: atMost === undefined ? `at least ${atLeast}` : `at most ${atMost}`, held };
+  const limit = atMost === undefined ? `at least ${atLeast}` : `at most ${atMost}`;
+  return { id, says, reached, limit, held, floor: floor && ratio(floor.of, floor.to ?? to) };
 }
 
 export function median(values) {

@@ -1,18 +1,18 @@
 // A server of one kind, in a process of its own: answers POST /orders, and tells its parent how much it delivered.
 import 'reflect-metadata';
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { Body, Controller, Injectable, Module, Post, Scope, UseInterceptors } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { EventEmitter2, EventEmitterModule, OnEvent } from '@nestjs/event-emitter';
+import { Observable } from 'rxjs';
 import { CqrsModule, EventBus, EventsHandler } from '@nestjs/cqrs';
 import { Emissions, EmissionsInterceptor, EmissionsMiddleware, EmissionsModule } from '../../dist/index.js';
 import { decorate, handlersClass, inject } from './applications.mjs';
 
 const config = JSON.parse(process.argv[2]);
 const tally = { requests: 0, delivered: 0 };
-const token = { 'event-emitter': EventEmitter2, cqrs: EventBus }[config.kind] ?? Emissions;
-const usesEmissions = token === Emissions;
 
 class Adapter {
   deliver(batch) {
@@ -40,6 +40,69 @@ class IdleMiddleware {
 }
 Injectable()(IdleMiddleware);
 
+/**
+ * What the promises cost a request by themselves: an asynchronous context, a buffer, frozen copies, a decision by the status when
+ * the response ends, or the connection closes, and batches handed to three adapters behind the response. No bounds, no waiting, no
+ * routes, no telemetry.
+ */
+class Floor {
+  storage = new AsyncLocalStorage();
+  adapters = [new Adapter(), new Adapter(), new Adapter()];
+  committed = [];
+  made = 0;
+
+  emit(name, order) {
+    const id = `019a9f3e-7c00-7a2b-9d1e-${this.made++}`;
+    const payload = Object.freeze({ ...order });
+    const occurredAt = performance.now();
+    const { buffer } = this.storage.getStore();
+    buffer.push(Object.freeze({ id, name, payload, metadata: undefined, correlationId: id, depth: 0, occurredAt }));
+  }
+
+  deliver = () => {
+    for (const adapter of this.adapters) adapter.deliver(this.committed);
+    this.committed = [];
+  };
+
+  begin(response) {
+    const unit = { buffer: [] };
+    const { end } = response;
+    response.end = (...args) => {
+      if (response.statusCode < 300) {
+        if (this.committed.length === 0) setImmediate(this.deliver);
+        this.committed.push(...unit.buffer);
+      }
+      unit.buffer = [];
+      return end.apply(response, args);
+    };
+    response.once('close', () => (unit.buffer = []));
+    return unit;
+  }
+}
+Injectable()(Floor);
+
+class FloorMiddleware {
+  constructor(floor) {
+    this.floor = floor;
+  }
+  use(_request, response, next) {
+    this.floor.storage.run(this.floor.begin(response), next);
+  }
+}
+Injectable()(inject(FloorMiddleware, Floor));
+
+class FloorInterceptor {
+  constructor(floor) {
+    this.floor = floor;
+  }
+  intercept(context, next) {
+    const sent = context.getArgByIndex(1);
+    const unit = this.floor.begin(sent.raw ?? sent);
+    return new Observable((subscriber) => this.floor.storage.run(unit, () => next.handle().subscribe(subscriber)));
+  }
+}
+Injectable()(inject(FloorInterceptor, Floor));
+
 class Orders {
   constructor(emitter) {
     this.emitter = emitter;
@@ -53,16 +116,20 @@ class Orders {
     return { placed: order.id };
   }
 }
+const token =
+  { 'event-emitter': EventEmitter2, cqrs: EventBus, 'floor-interceptor': Floor, 'floor-middleware': Floor }[config.kind] ??
+  Emissions;
+const usesEmissions = token === Emissions;
 inject(Orders, token);
 Body()(Orders.prototype, 'place', 0);
 decorate(Orders, 'place', Post());
-if (config.kind.endsWith('interceptor')) {
-  UseInterceptors(config.kind === 'interceptor' ? EmissionsInterceptor : IdleInterceptor)(Orders);
-}
+const interceptor = { interceptor: EmissionsInterceptor, 'floor-interceptor': FloorInterceptor };
+if (config.kind.endsWith('interceptor')) UseInterceptors(interceptor[config.kind] ?? IdleInterceptor)(Orders);
 Controller('orders')(Orders);
 
 const providers = [IdleInterceptor];
 const imports = [];
+if (token === Floor) providers.push(Floor);
 if (usesEmissions) {
   imports.push(
     EmissionsModule.forRoot({
@@ -91,6 +158,7 @@ if (config.kind === 'cqrs') {
 class Root {
   configure(consumer) {
     if (config.kind === 'middleware') consumer.apply(EmissionsMiddleware).forRoutes('{*path}');
+    if (config.kind === 'floor-middleware') consumer.apply(FloorMiddleware).forRoutes('{*path}');
     if (config.kind === 'idle-middleware') consumer.apply(IdleMiddleware).forRoutes('{*path}');
   }
 }
