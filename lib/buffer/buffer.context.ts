@@ -150,7 +150,7 @@ export class BufferContext implements InvocationScope {
     const handling = this.#handlingOf(emission, outlet, shares);
     let result: unknown;
     try {
-      result = handling.call(method, context);
+      result = handling.call(method, context, shares);
       if (isThenable(result)) {
         rules.paced(context, true);
         this.#follow(result, handling, context, rules);

@@ -16,9 +16,9 @@ export class Handling implements UnitOfWork {
   readonly cause: Emission;
   readonly #open: () => EmissionBuffer;
   readonly #storage: AsyncLocalStorage<UnitOfWork>;
-  /** The async context around it, before the first call; then its own. */
-  #scope: AsyncResource;
-  #called = false;
+  readonly #around: AsyncResource;
+  /** Its async context, when it is to be entered again. */
+  #scope: AsyncResource | undefined;
   #origin: UnitOrigin | undefined;
   #buffer: EmissionBuffer | undefined;
 
@@ -32,7 +32,7 @@ export class Handling implements UnitOfWork {
     this.cause = cause;
     this.#open = open;
     this.#storage = storage;
-    this.#scope = around;
+    this.#around = around;
   }
 
   get origin(): UnitOrigin {
@@ -49,14 +49,17 @@ export class Handling implements UnitOfWork {
 
   /** Whether another handler can be called in it: the one before succeeded, and left nothing in its async context. */
   get isReusable(): boolean {
-    return !contextsRemember && this.#buffer?.state === 'committed';
+    return !contextsRemember && this.#scope !== undefined && this.#buffer?.state === 'committed';
   }
 
-  /** Calls a handler, which has no buffer yet. */
-  call(method: EmissionHandler<never>, context: HandlerContext): unknown {
-    if (!this.#called)
-      return this.#scope.runInAsyncScope(Handling.#first, undefined, this, method, context);
-    this.#buffer = undefined;
+  /** Calls a handler, which has no buffer yet; `isFollowed` when another one may be called in it afterwards. */
+  call(method: EmissionHandler<never>, context: HandlerContext, isFollowed: boolean): unknown {
+    if (this.#scope !== undefined) this.#buffer = undefined;
+    else if (contextsRemember)
+      this.#scope = this.#around.runInAsyncScope(Handling.#enter, null, this);
+    // One scope instead of two.
+    else
+      return this.#around.runInAsyncScope(Handling.#begin, null, this, method, context, isFollowed);
     const { cause } = this;
     return this.#scope.runInAsyncScope(
       method as (...call: unknown[]) => unknown,
@@ -67,15 +70,20 @@ export class Handling implements UnitOfWork {
     );
   }
 
-  /** Enters its context and calls; the context is kept for the next handler before this one can change it. */
-  static #first(
+  static #enter(handling: Handling): AsyncResource {
+    handling.#storage.enterWith(handling);
+    return new AsyncResource('nestjs-emissions:handler');
+  }
+
+  /** Enters its context and calls; who follows finds that as it was before the handler could change it. */
+  static #begin(
     handling: Handling,
     method: EmissionHandler<never>,
     context: HandlerContext,
+    isFollowed: boolean,
   ): unknown {
-    handling.#called = true;
     handling.#storage.enterWith(handling);
-    handling.#scope = new AsyncResource('nestjs-emissions:handler');
+    if (isFollowed) handling.#scope = new AsyncResource('nestjs-emissions:handler');
     const { cause } = handling;
     return method(cause.payload as never, cause as never, context);
   }
