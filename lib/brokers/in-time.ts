@@ -21,3 +21,18 @@ export async function inTime<T>(work: Promise<T>, timeoutMs: number, what: strin
     clearTimeout(timer);
   }
 }
+
+/** The longest that anything may take to close. */
+const CLOSE_MS = 2_000;
+
+/**
+ * Waits until a client has closed, for as long as an answer may take, and 2 seconds at most: everything has been delivered or given
+ * up, and a server that is gone has nothing to say to that. Resolves with whether it has.
+ */
+export async function closesInTime(work: unknown, timeoutMs: number): Promise<boolean> {
+  const limitMs = timeoutMs === 0 ? CLOSE_MS : Math.min(timeoutMs, CLOSE_MS);
+  return inTime(Promise.resolve(work), limitMs, 'The server has not answered').then(
+    () => true,
+    () => false,
+  );
+}

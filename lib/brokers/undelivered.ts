@@ -11,15 +11,18 @@ export class Undelivered {
   }
 
   /**
-   * Throws what `deliver` owes its caller: nothing when all has arrived, the cause when nothing has and there is one for all,
+   * Throws what `deliver` owes its caller: nothing when all has arrived, the cause when nothing has and it is the same for all,
    * else a {@link PartialDeliveryError} that names what has not, in its order.
    */
   throwFor(batch: readonly Emission[]): void {
     const [first] = this.#causes.values();
     if (this.#causes.size === 0) return;
-    const isShared = [...this.#causes.values()].every((cause) => cause === first);
-    if (isShared && this.#causes.size === batch.length) throw asError(first);
+    const cause = asError(first);
+    const isShared = (other: unknown): boolean =>
+      other === first || asError(other).message === cause.message;
+    if (this.#causes.size === batch.length && [...this.#causes.values()].every(isShared))
+      throw cause;
     const failed = batch.filter((emission) => this.#causes.has(emission));
-    throw new PartialDeliveryError(failed, { cause: asError(first) });
+    throw new PartialDeliveryError(failed, { cause });
   }
 }

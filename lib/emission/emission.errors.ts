@@ -40,6 +40,11 @@ export class PatternError extends EmissionsError {
   }
 }
 
+/** What is logged is the message. */
+function reasonOf({ cause }: ErrorOptions = {}): string {
+  return cause instanceof Error ? `: ${cause.message.replace(/\.$/, '')}` : '';
+}
+
 /**
  * Throw it from `deliver` when only some emissions of a batch failed: those, and only those, are retried (in their order);
  * the others count as delivered.
@@ -52,7 +57,7 @@ export class PartialDeliveryError extends EmissionsError {
   ) {
     super(
       'EMISSIONS_PARTIAL_DELIVERY',
-      `${failed.length} of the batch could not be delivered.`,
+      `${failed.length} of the batch could not be delivered${reasonOf(options)}.`,
       options,
     );
   }

@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Admin, fetchV4, type Connection } from '@platformatic/kafka';
-import { arrivalOf, emissionOf, wireTo, type Wire } from './brokers.js';
+import { arrivalOf, emissionOf } from './brokers.js';
+import { wireTo, type Wire } from './wire.js';
 import { root } from './imports.js';
 
 /** A record as it lies in a partition. */

@@ -11,10 +11,11 @@ registerHooks({
   resolve(specifier, context, next) {
     const [, entry] = /^nestjs-emissions(?:\/(.*))?$/.exec(specifier) ?? [undefined, undefined];
     if (specifier.startsWith('nestjs-emissions')) {
-      return {
-        url: pathToFileURL(join(root, 'lib', entry ?? '', 'index.ts')).href,
-        shortCircuit: true,
-      };
+      const folders = ['', 'brokers', 'telemetry'].map((floor) =>
+        join(root, 'lib', floor, entry ?? ''),
+      );
+      const folder = folders.find((each) => existsSync(join(each, 'index.ts')));
+      return { url: pathToFileURL(join(folder, 'index.ts')).href, shortCircuit: true };
     }
     if (
       specifier.startsWith('.') &&

@@ -26,3 +26,18 @@ export async function untilAsked(condition: () => Promise<boolean>, times = 20_0
 export async function rounds(count = 5): Promise<void> {
   for (let round = 0; round < count; round++) await nextRound();
 }
+
+/**
+ * Tries until it works, as a consumer's retries do, and gives what came of it: once per round of the event loop, which waits for
+ * whatever is under way. Gives up after very many rounds (seconds), with what went wrong last.
+ */
+export async function persist<T>(work: () => T | Promise<T>, rounds = 500_000): Promise<T> {
+  for (let round = 1; ; round++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (round === rounds) throw error;
+      await nextRound();
+    }
+  }
+}

@@ -7,15 +7,17 @@ import {
   ClientRMQ,
   type ClientProxy,
 } from '@nestjs/microservices';
-import { lastValueFrom } from 'rxjs';
+import { lastValueFrom, type Observable } from 'rxjs';
 import type { EmissionAdapter } from '../../emission/adapter.js';
 import { toCloudEvent } from '../../emission/cloud-event.js';
 import type { Emission } from '../../emission/emission.js';
 import { ConfigurationError } from '../../emission/emission.errors.js';
 import { asError, BrokerConnectionError, RecordError } from '../broker.errors.js';
-import { inTime } from '../in-time.js';
+import { closesInTime, inTime } from '../in-time.js';
 import { Router } from '../router.js';
+import { sendEach } from '../send-each.js';
 import { Undelivered } from '../undelivered.js';
+import { cutOff, watchful } from './connections.js';
 import {
   GUARANTEES,
   microservicesOptions,
@@ -45,18 +47,20 @@ export class MicroservicesAdapter implements EmissionAdapter, OnModuleInit, OnAp
   readonly #options: MicroservicesOptions;
   readonly #router: Router;
   readonly #client: ClientProxy;
+  readonly #ended = new AbortController();
 
   /** @throws ConfigurationError when an option is wrong, or the transport promises less than is required */
   constructor(options: Pick<MicroservicesOptions, 'destination'> & Partial<MicroservicesOptions>) {
     this.#options = microservicesOptions.resolve(options, 'MicroservicesAdapter');
     this.#router = new Router(this.name, this.#options);
-    const { client, transport, requires } = this.#options;
+    const { client, transport, requires, timeoutMs } = this.#options;
     if ((client === undefined) === (transport === undefined)) {
       throw new ConfigurationError(
         `MicroservicesAdapter takes either a client or a transport, but got ${client ? 'both' : 'neither'}. Write transport: { transport: Transport.RMQ, options: { … } }.`,
       );
     }
-    this.#client = client ?? ClientProxyFactory.create(transport!);
+    this.#client =
+      client ?? ClientProxyFactory.create(watchful(transport!, timeoutMs, this.#ended.signal));
     if (this.#client instanceof ClientGrpcProxy) {
       throw new ConfigurationError(
         'MicroservicesAdapter cannot emit through gRPC, which has no events.',
@@ -94,9 +98,9 @@ export class MicroservicesAdapter implements EmissionAdapter, OnModuleInit, OnAp
 
   async onApplicationShutdown(): Promise<void> {
     if (this.#options.transport === undefined) return;
-    const closed = (async (): Promise<void> => void (await this.#client.close()))();
-    // Everything has been delivered or given up; a server that is gone has nothing to say to that.
-    await inTime(closed, this.#options.timeoutMs, 'The server has not answered').catch(() => {});
+    const closing = (async (): Promise<void> => void (await this.#client.close()))();
+    if (!(await closesInTime(closing, this.#options.timeoutMs))) cutOff(this.#client);
+    this.#ended.abort();
   }
 
   interested(emission: Emission): boolean {
@@ -106,15 +110,8 @@ export class MicroservicesAdapter implements EmissionAdapter, OnModuleInit, OnAp
   async deliver(batch: readonly Emission[]): Promise<void> {
     const undelivered = new Undelivered();
     const packets = batch.flatMap((emission) => this.#packetOf(emission, undelivered));
-    const sent =
-      this.#client instanceof ClientKafka
-        ? this.#emitBatches(this.#client, packets, undelivered)
-        : this.#emitEach(packets, undelivered);
-    try {
-      await inTime(sent, this.#options.timeoutMs, 'The transport has not answered');
-    } catch (error) {
-      for (const { emission } of packets) undelivered.add(emission, error);
-    }
+    const limit = { timeoutMs: this.#options.timeoutMs, late: 'The transport has not answered' };
+    await sendEach(packets, undelivered, limit, this.#senderOf(packets));
     undelivered.throwFor(batch);
   }
 
@@ -137,37 +134,24 @@ export class MicroservicesAdapter implements EmissionAdapter, OnModuleInit, OnAp
     }
   }
 
-  /** All at once, in order: transports write them as they come. */
-  async #emitEach(packets: readonly Packet[], undelivered: Undelivered): Promise<void> {
-    await Promise.all(
-      packets.map(async ({ emission, pattern, data }) => {
-        try {
-          // It is sent at once, and who does not listen at once misses the end of it.
-          await lastValueFrom(this.#client.emit(pattern, data), { defaultValue: undefined });
-        } catch (error) {
-          undelivered.add(emission, asError(error));
-        }
-      }),
-    );
-  }
-
-  async #emitBatches(
-    client: ClientKafka,
-    packets: readonly Packet[],
-    undelivered: Undelivered,
-  ): Promise<void> {
-    const byPattern = Map.groupBy(packets, ({ pattern }) => pattern);
-    await Promise.all(
-      Array.from(byPattern, async ([pattern, all]) => {
-        try {
-          const messages = all.map(({ data }) => data);
-          await lastValueFrom(client.emitBatch(pattern, { messages }), { defaultValue: undefined });
-        } catch (error) {
-          const cause = asError(error);
-          for (const { emission } of all) undelivered.add(emission, cause);
-        }
-      }),
-    );
+  /** Sends all at once, in order: transports write them as they come, and Kafka takes those of a pattern together. */
+  #senderOf(packets: readonly Packet[]): (packet: Packet) => Promise<unknown> {
+    const client = this.#client;
+    // It is sent at once, and who does not listen at once misses the end of it.
+    const ended = (sent: Observable<unknown>): Promise<unknown> =>
+      lastValueFrom(sent, { defaultValue: undefined });
+    if (!(client instanceof ClientKafka)) {
+      return ({ pattern, data }) => ended(client.emit(pattern, data));
+    }
+    const together = new Map<string, Promise<unknown>>();
+    return ({ pattern }) => {
+      const messages = (): unknown[] =>
+        packets.filter((packet) => packet.pattern === pattern).map(({ data }) => data);
+      const sent =
+        together.get(pattern) ?? ended(client.emitBatch(pattern, { messages: messages() }));
+      together.set(pattern, sent);
+      return sent;
+    };
   }
 }
 

@@ -2,6 +2,7 @@ import {
   createInbox,
   type Msg,
   type NatsConnection,
+  type Status,
   type Subscription,
 } from '@nats-io/transport-node';
 import { BrokerConnectionError, BrokerRefusedError } from '../broker.errors.js';
@@ -9,6 +10,8 @@ import { BrokerConnectionError, BrokerRefusedError } from '../broker.errors.js';
 /** Who waits for an answer. */
 interface Waiting {
   readonly subject: string;
+  /** Whether nothing of that id can have been published before. */
+  readonly isFirst: boolean;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
 }
@@ -21,6 +24,7 @@ export class Acknowledgements {
   readonly #inbox = createInbox();
   readonly #waiting = new Map<string, Waiting>();
   readonly #subscription: Subscription;
+  readonly #events: AsyncIterable<Status>;
   #count = 0;
   #isConnected = true;
 
@@ -28,22 +32,23 @@ export class Acknowledgements {
     this.#subscription = connection.subscribe(`${this.#inbox}.*`, {
       callback: (_, message) => this.#answered(message),
     });
+    this.#events = connection.status();
     void this.#watch();
   }
 
   /**
-   * A subject to answer to, and what resolves or rejects with the answer; an unanswered one rejects after so many milliseconds
-   * through {@link expire}.
+   * A subject to answer to, and what resolves or rejects with the answer, or rejects when the connection is lost; {@link forget} it
+   * when it has taken too long.
    *
    * @throws BrokerConnectionError when there is no connection
    */
-  expect(subject: string): { reply: string; answer: Promise<void> } {
+  expect(subject: string, isFirst: boolean): { reply: string; answer: Promise<void> } {
     if (!this.#isConnected) {
       throw new BrokerConnectionError('NatsAdapter has no connection at the moment.');
     }
     const reply = `${this.#inbox}.${++this.#count}`;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#waiting.set(reply, { subject, resolve, reject });
+    this.#waiting.set(reply, { subject, isFirst, resolve, reject });
     return { reply, answer: promise };
   }
 
@@ -53,7 +58,8 @@ export class Acknowledgements {
   }
 
   close(): void {
-    this.#subscription.unsubscribe();
+    if (!this.connection.isClosed()) this.#subscription.unsubscribe();
+    (this.#events as { stop?: () => void }).stop?.();
     this.#rejectAll();
   }
 
@@ -61,14 +67,14 @@ export class Acknowledgements {
     const waiting = this.#waiting.get(message.subject);
     if (waiting === undefined) return;
     this.#waiting.delete(message.subject);
-    const refused = refusalOf(message, waiting.subject);
+    const refused = refusalOf(message, waiting);
     if (refused === undefined) waiting.resolve();
     else waiting.reject(refused);
   }
 
   /** Rejects what nobody will answer any more as soon as the connection is gone. */
   async #watch(): Promise<void> {
-    for await (const { type } of this.connection.status()) {
+    for await (const { type } of this.#events) {
       if (type === 'disconnect' || type === 'close' || type === 'staleConnection') {
         this.#isConnected = false;
         this.#rejectAll();
@@ -84,15 +90,27 @@ export class Acknowledgements {
   }
 }
 
-function refusalOf(message: Msg, subject: string): Error | undefined {
+/** What JetStream says to what is published. */
+interface Answer {
+  readonly error?: { readonly code: number; readonly description: string };
+  readonly stream?: string;
+  readonly duplicate?: boolean;
+}
+
+function refusalOf(message: Msg, { subject, isFirst }: Waiting): Error | undefined {
   // Without a body, it is NATS itself that says that nobody listens.
   if (message.data.length === 0) return uncovered(subject);
-  const { error } = message.json<{ error?: { code: number; description: string } }>();
-  return error === undefined
-    ? undefined
-    : new BrokerRefusedError(
-        `JetStream refused what was published to '${subject}': ${error.description} (${error.code}).`,
-      );
+  const { error, duplicate, stream } = message.json<Answer>();
+  if (error !== undefined) {
+    return new BrokerRefusedError(
+      `JetStream refused what was published to '${subject}': ${error.description} (${error.code}).`,
+    );
+  }
+  return duplicate === true && isFirst
+    ? new BrokerRefusedError(
+        `The stream ${stream} has the emission already, by another adapter, and keeps nothing of what was published to '${subject}'. Give each adapter a stream of its own.`,
+      )
+    : undefined;
 }
 
 /** No stream takes what is published there. */

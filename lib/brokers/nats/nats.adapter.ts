@@ -1,12 +1,13 @@
 import type { OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect, headers as natsHeaders, type NatsConnection } from '@nats-io/transport-node';
-import type { EmissionAdapter } from '../../emission/adapter.js';
+import type { DeliveryContext, EmissionAdapter } from '../../emission/adapter.js';
 import type { Emission } from '../../emission/emission.js';
-import { ConfigurationError } from '../../emission/emission.errors.js';
 import { asError, BrokerConnectionError } from '../broker.errors.js';
 import { RecordWriter, type BrokerRecord } from '../broker-record.js';
-import { inTime } from '../in-time.js';
+import { checkSource } from '../client-options.js';
+import { closesInTime } from '../in-time.js';
+import { sendEach } from '../send-each.js';
 import { Acknowledgements, uncovered } from './acknowledgements.js';
 import { natsOptions, type NatsOptions } from './nats.options.js';
 
@@ -14,8 +15,9 @@ import { natsOptions, type NatsOptions } from './nats.options.js';
  * Publishes emissions to streams of NATS JetStream, a batch at once, and waits until each is stored.
  *
  * Delivered is what a stream has stored. At least once, and once within a stream's `duplicate_window` (2 minutes unless it says
- * otherwise): a retry carries the same `Nats-Msg-Id`, and JetStream keeps the first. Without a connection a batch fails at once.
- * Messages of one subject keep their order, unless one is refused.
+ * otherwise): a retry carries the same `Nats-Msg-Id`, and JetStream keeps the first. For the same reason a second adapter cannot publish
+ * into that stream, and fails: give it a stream of its own. Without a connection a batch fails at once. Messages of one subject keep
+ * their order, unless one is refused.
  */
 export class NatsAdapter implements EmissionAdapter, OnModuleInit, OnApplicationShutdown {
   readonly name = 'nats';
@@ -28,12 +30,7 @@ export class NatsAdapter implements EmissionAdapter, OnModuleInit, OnApplication
   constructor(options: Pick<NatsOptions, 'destination'> & Partial<NatsOptions>) {
     this.#options = natsOptions.resolve(options, 'NatsAdapter');
     this.#records = new RecordWriter(this.name, this.#options, { prefix: 'ce-', ascii: true });
-    const { client, url } = this.#options;
-    if ((client === undefined) === (url === undefined)) {
-      throw new ConfigurationError(
-        `NatsAdapter takes either a client or a url, but got ${client ? 'both' : 'neither'}. Write url: 'nats://127.0.0.1:4222'.`,
-      );
-    }
+    checkSource('NatsAdapter', this.#options, 'nats://127.0.0.1:4222');
   }
 
   /**
@@ -50,6 +47,8 @@ export class NatsAdapter implements EmissionAdapter, OnModuleInit, OnApplication
       try {
         this.#connection = await connect({
           ...{ timeout: timeoutMs, maxReconnectAttempts: -1, reconnectTimeWait: 250 },
+          // A connection that has died without a word is found out, and made anew, in about the time of an answer.
+          ...{ pingInterval: Math.ceil(timeoutMs / 2), maxPingOut: 2 },
           ...connection,
           servers,
         });
@@ -75,52 +74,36 @@ export class NatsAdapter implements EmissionAdapter, OnModuleInit, OnApplication
     this.#acknowledgements?.close();
     this.#acknowledgements = undefined;
     if (client !== undefined || this.#connection === undefined) return;
-    // Everything has been answered or given up; a server that is gone has nothing to say to that.
-    await inTime(this.#connection.close(), timeoutMs, 'NATS has not answered').catch(() => {});
+    await closesInTime(this.#connection.close(), timeoutMs);
   }
 
   interested(emission: Emission): boolean {
     return this.#records.hasPlaceFor(emission);
   }
 
-  async deliver(batch: readonly Emission[]): Promise<void> {
+  async deliver(batch: readonly Emission[], context?: DeliveryContext): Promise<void> {
     const { records, undelivered } = this.#records.write(batch);
-    const late = new BrokerConnectionError(
-      `JetStream has not answered within ${this.#options.timeoutMs} ms.`,
+    const limit = { timeoutMs: this.#options.timeoutMs, late: 'JetStream has not answered' };
+    const replies: string[] = [];
+    await sendEach(records, undelivered, limit, (record) =>
+      this.#publish(record, replies, context?.attempt === 1),
     );
-    const expired = Promise.withResolvers<never>();
-    // There may be nobody who waits for it.
-    expired.promise.catch(() => {});
-    const timer = setTimeout(() => expired.reject(late), this.#options.timeoutMs);
-    await Promise.all(
-      records.map(async (record) => {
-        try {
-          await this.#publish(record, expired.promise);
-        } catch (error) {
-          undelivered.add(record.emission, error);
-        }
-      }),
-    );
-    clearTimeout(timer);
+    for (const reply of replies) this.#acknowledgements?.forget(reply);
     undelivered.throwFor(batch);
   }
 
-  async #publish(record: BrokerRecord, expired: Promise<never>): Promise<void> {
+  #publish(record: BrokerRecord, replies: string[], isFirst: boolean): Promise<void> {
     const { emission, destination, headers, body } = record;
-    const acknowledgements = this.#acknowledgements;
-    if (acknowledgements === undefined) {
+    if (this.#acknowledgements === undefined) {
       throw new BrokerConnectionError('NatsAdapter is not connected yet.');
     }
     const carried = natsHeaders();
     carried.set('Nats-Msg-Id', emission.id);
     for (const name in headers) carried.set(name, headers[name]!);
-    const { reply, answer } = acknowledgements.expect(destination);
-    try {
-      this.#connection!.publish(destination, body, { headers: carried, reply });
-      await Promise.race([answer, expired]);
-    } finally {
-      acknowledgements.forget(reply);
-    }
+    const { reply, answer } = this.#acknowledgements.expect(destination, isFirst);
+    replies.push(reply);
+    this.#connection!.publish(destination, body, { headers: carried, reply });
+    return answer;
   }
 
   async #findStreams(connection: NatsConnection): Promise<void> {

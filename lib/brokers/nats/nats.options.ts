@@ -7,6 +7,7 @@ import {
   type OptionSet,
 } from '../../emission/option-set.js';
 import { recordRules, type RecordOptions } from '../broker-record.js';
+import { clientOptions } from '../client-options.js';
 
 /** Where NATS is, and which subjects streams have to cover. `destination` is the subject. */
 export interface NatsOptions extends RecordOptions {
@@ -36,10 +37,7 @@ export const natsOptions: OptionSet<NatsOptions> = defineOptions<NatsOptions>({
     (given) => typeof (given as NatsConnection | null)?.subscribe === 'function',
   ),
   url: text(),
-  connection: value(
-    'an object of options of connect',
-    (given) => typeof given === 'object' && given !== null && !Array.isArray(given),
-  ),
+  connection: clientOptions('connect'),
   subjects: value<readonly string[]>('a list of subjects', (given) => Array.isArray(given), []),
   timeoutMs: milliseconds({ min: 1, default: 5_000 }),
 });

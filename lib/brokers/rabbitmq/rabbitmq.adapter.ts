@@ -7,15 +7,23 @@ import {
 } from 'amqplib';
 import type { EmissionAdapter } from '../../emission/adapter.js';
 import type { Emission } from '../../emission/emission.js';
-import { ConfigurationError } from '../../emission/emission.errors.js';
 import { asError, BrokerConnectionError, BrokerRefusedError } from '../broker.errors.js';
 import { RecordWriter, type BrokerRecord } from '../broker-record.js';
+import { checkSource } from '../client-options.js';
 import { bytesOf } from '../bytes-of.js';
-import { inTime } from '../in-time.js';
-import { rabbitMqOptions, type RabbitMqOptions } from './rabbitmq.options.js';
+import { closesInTime, inTime } from '../in-time.js';
+import { sendEach } from '../send-each.js';
+import {
+  rabbitMqOptions,
+  type RabbitMqChannels,
+  type RabbitMqOptions,
+} from './rabbitmq.options.js';
 
 /** How often it is looked whether the server still lives, in seconds, unless the url says otherwise. */
 const HEARTBEAT_S = '5';
+
+/** What amqplib calls the error when RabbitMQ says no; every other one is of the channel or the connection. */
+const NACKED = 'message nacked';
 
 /**
  * Publishes emissions to RabbitMQ, a batch behind another, and waits until each is confirmed.
@@ -30,9 +38,11 @@ export class RabbitMqAdapter implements EmissionAdapter, OnModuleInit, OnApplica
   readonly #records: RecordWriter;
   /** What came back because no queue is bound for it, by its message id. */
   readonly #returned = new Map<unknown, string>();
-  #model: Pick<ChannelModel, 'createConfirmChannel'> | undefined;
+  #model: RabbitMqChannels | undefined;
   #channel: Promise<ConfirmChannel> | undefined;
   #own: RecoveringChannelModel | undefined;
+  /** Ends sockets that a server which is gone would keep open. */
+  readonly #ended = new AbortController();
 
   /** @throws ConfigurationError when an option is wrong, or there is neither a client nor a URL, or both */
   constructor(options: Pick<RabbitMqOptions, 'destination'> & Partial<RabbitMqOptions>) {
@@ -41,25 +51,20 @@ export class RabbitMqAdapter implements EmissionAdapter, OnModuleInit, OnApplica
       prefix: 'cloudEvents_',
       ascii: false,
     });
-    const { client, url } = this.#options;
-    if ((client === undefined) === (url === undefined)) {
-      throw new ConfigurationError(
-        `RabbitMqAdapter takes either a client or a url, but got ${client ? 'both' : 'neither'}. Write url: 'amqp://127.0.0.1'.`,
-      );
-    }
-    this.#model = client;
+    checkSource('RabbitMqAdapter', this.#options, 'amqp://127.0.0.1');
   }
 
   /** Connects, when there is no client. @throws BrokerConnectionError when that fails, or takes longer than `timeoutMs` */
   async onModuleInit(): Promise<void> {
-    const { url, timeoutMs } = this.#options;
+    const { url, timeoutMs, connection } = this.#options;
     if (url === undefined) return void (await this.#open());
     const address = URL.parse(url);
     if (address?.searchParams.has('heartbeat') === false) {
       address.searchParams.set('heartbeat', HEARTBEAT_S);
     }
     const connecting = connect(address?.href ?? url, {
-      timeout: timeoutMs,
+      ...{ timeout: timeoutMs, noDelay: true, signal: this.#ended.signal },
+      ...connection,
       recovery: {
         ...{ initialDelay: 100, maxDelay: 5_000, initialMaxRetries: 0 },
         // Channels do not survive their connection.
@@ -74,6 +79,7 @@ export class RabbitMqAdapter implements EmissionAdapter, OnModuleInit, OnApplica
       this.#own = await inTime(connecting, timeoutMs, 'RabbitMQ has not been connected to');
     } catch (error) {
       connecting.then((late) => late.close()).catch(() => {});
+      this.#ended.abort();
       throw new BrokerConnectionError(
         `RabbitMqAdapter cannot connect to ${address?.host ?? 'that url'}: ${asError(error).message}. Is RabbitMQ running there, and the url right?`,
         { cause: error },
@@ -88,14 +94,11 @@ export class RabbitMqAdapter implements EmissionAdapter, OnModuleInit, OnApplica
   }
 
   async onApplicationShutdown(): Promise<void> {
-    const { timeoutMs, client } = this.#options;
     const channel = this.#channel;
-    const own = this.#own;
     this.#channel = undefined;
-    this.#own = undefined;
-    // Everything has been confirmed or given up; a server that is gone has nothing to say to that.
-    const closed = client === undefined ? own?.close() : channel?.then((open) => open.close());
-    await inTime(Promise.resolve(closed), timeoutMs, 'RabbitMQ has not answered').catch(() => {});
+    const closing = this.#own?.close() ?? channel?.then((open) => open.close());
+    await closesInTime(closing, this.#options.timeoutMs);
+    this.#ended.abort();
   }
 
   interested(emission: Emission): boolean {
@@ -104,19 +107,11 @@ export class RabbitMqAdapter implements EmissionAdapter, OnModuleInit, OnApplica
 
   async deliver(batch: readonly Emission[]): Promise<void> {
     const { records, undelivered } = this.#records.write(batch);
-    const published = this.#open().then((channel) =>
-      Promise.all(
-        records.map(async (record) => {
-          try {
-            await this.#publish(channel, record);
-          } catch (error) {
-            undelivered.add(record.emission, error);
-          }
-        }),
-      ),
-    );
+    const { timeoutMs } = this.#options;
     try {
-      await inTime(published, this.#options.timeoutMs, 'RabbitMQ has not confirmed');
+      const channel = await inTime(this.#open(), timeoutMs, 'RabbitMQ has not opened a channel');
+      const limit = { timeoutMs, late: 'RabbitMQ has not confirmed' };
+      await sendEach(records, undelivered, limit, (record) => this.#publish(channel, record));
     } catch (error) {
       for (const { emission } of records) undelivered.add(emission, error);
     }
@@ -127,19 +122,12 @@ export class RabbitMqAdapter implements EmissionAdapter, OnModuleInit, OnApplica
     const { destination, headers, body } = record;
     const { exchange = '', persistent, mandatory } = this.#options;
     return new Promise((resolve, reject) => {
-      const confirmed = (error: unknown): void => {
+      const confirmed = (error: Error | null): void => {
         // What comes back comes before it is confirmed.
         const returned = this.#returned.get(emission.id);
         this.#returned.delete(emission.id);
-        if (error) reject(asError(error));
-        else if (returned === undefined) resolve();
-        else {
-          reject(
-            new BrokerRefusedError(
-              `No queue of RabbitMQ takes the routing key '${destination}' of the exchange '${exchange}' (${returned}). Bind one, or set mandatory: false to let such messages vanish.`,
-            ),
-          );
-        }
+        if (error === null && returned === undefined) resolve();
+        else reject(refusalOf(error, returned, `'${destination}' of the exchange '${exchange}'`));
       };
       channel.publish(
         exchange,
@@ -169,16 +157,37 @@ export class RabbitMqAdapter implements EmissionAdapter, OnModuleInit, OnApplica
   }
 
   async #create(): Promise<ConfirmChannel> {
-    if (this.#model === undefined) {
+    const { setup } = this.#options;
+    const model = this.#source();
+    if (model === undefined) {
       throw new BrokerConnectionError('RabbitMqAdapter has no connection at the moment.');
     }
-    const channel = await this.#model.createConfirmChannel();
+    const channel = await model.createConfirmChannel();
+    this.#returned.clear();
     channel.on('error', () => {});
     channel.on('return', ({ properties, fields }) => {
       const { replyText } = fields as unknown as { replyText?: string };
       this.#returned.set(properties.messageId, replyText ?? 'NO_ROUTE');
     });
-    await this.#options.setup?.(channel);
+    await setup?.(channel);
     return channel;
   }
+
+  /** Where channels come from at the moment. */
+  #source(): RabbitMqChannels | undefined {
+    const { client = this.#model } = this.#options;
+    return client === undefined || 'createConfirmChannel' in client ? client : client.connection;
+  }
+}
+
+function refusalOf(error: Error | null, returned: string | undefined, to: string): Error {
+  if (error === null) {
+    return new BrokerRefusedError(
+      `No queue of RabbitMQ takes the routing key ${to} (${returned}). Bind one, or set mandatory: false to let such messages vanish.`,
+    );
+  }
+  if (error.message !== NACKED) return asError(error);
+  return new BrokerRefusedError(
+    `RabbitMQ has refused what was published with the routing key ${to}. Is a queue full that has x-overflow: 'reject-publish'?`,
+  );
 }

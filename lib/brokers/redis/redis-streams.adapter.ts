@@ -1,10 +1,11 @@
 import type { OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
 import type { EmissionAdapter } from '../../emission/adapter.js';
 import type { Emission } from '../../emission/emission.js';
-import { ConfigurationError } from '../../emission/emission.errors.js';
 import { BrokerConnectionError } from '../broker.errors.js';
 import { RecordWriter, type BrokerRecord } from '../broker-record.js';
-import { inTime } from '../in-time.js';
+import { checkSource } from '../client-options.js';
+import { closesInTime, inTime } from '../in-time.js';
+import { sendEach } from '../send-each.js';
 import {
   redisStreamsOptions,
   type RedisArgument,
@@ -44,14 +45,10 @@ export class RedisStreamsAdapter implements EmissionAdapter, OnModuleInit, OnApp
   /** @throws ConfigurationError when an option is wrong, or there is neither a client nor a URL, or both */
   constructor(options: Pick<RedisStreamsOptions, 'destination'> & Partial<RedisStreamsOptions>) {
     this.#options = redisStreamsOptions.resolve(options, 'RedisStreamsAdapter');
-    const { client, url, maxLength } = this.#options;
+    const { client, maxLength } = this.#options;
     this.#records = new RecordWriter(this.name, this.#options, { prefix: 'ce_', ascii: false });
     this.#trim = maxLength === 0 ? [] : ['MAXLEN', '~', String(maxLength)];
-    if ((client === undefined) === (url === undefined)) {
-      throw new ConfigurationError(
-        `RedisStreamsAdapter takes either a client or a url, but got ${client ? 'both' : 'neither'}. Write url: 'redis://127.0.0.1:6379'.`,
-      );
-    }
+    checkSource('RedisStreamsAdapter', this.#options, 'redis://127.0.0.1:6379');
     // A client of ioredis has a sendCommand too, which takes something else.
     if (client !== undefined) {
       this.#send =
@@ -74,7 +71,11 @@ export class RedisStreamsAdapter implements EmissionAdapter, OnModuleInit, OnApp
       // A timer for each command would cost more than the command.
       commandOptions: { timeout: 0 },
       disableOfflineQueue: true,
-      socket: { socketTimeout: silenceMs, ...(connection?.['socket'] as object) },
+      socket: {
+        socketTimeout: silenceMs,
+        reconnectStrategy,
+        ...(connection?.['socket'] as object),
+      },
     }) as unknown as OwnClient;
     let last: unknown;
     // Without a listener Node ends the process; whoever sends hears of it.
@@ -101,7 +102,7 @@ export class RedisStreamsAdapter implements EmissionAdapter, OnModuleInit, OnApp
     const client = this.#own;
     if (client === undefined) return;
     this.#own = undefined;
-    await inTime(client.close(), timeoutMs, 'Redis has not answered').catch(() => client.destroy());
+    if (!(await closesInTime(client.close(), timeoutMs))) client.destroy();
   }
 
   interested(emission: Emission): boolean {
@@ -110,21 +111,10 @@ export class RedisStreamsAdapter implements EmissionAdapter, OnModuleInit, OnApp
 
   async deliver(batch: readonly Emission[]): Promise<void> {
     const { records, undelivered } = this.#records.write(batch);
+    const { timeoutMs } = this.#options;
+    const limit = { timeoutMs, late: 'Redis has not answered' };
     // All of them are written before any is answered: one round trip.
-    const answers = Promise.all(
-      records.map(async (record) => {
-        try {
-          await this.#append(record);
-        } catch (error) {
-          undelivered.add(record.emission, error);
-        }
-      }),
-    );
-    try {
-      await inTime(answers, this.#options.timeoutMs, 'Redis has not answered');
-    } catch (error) {
-      for (const { emission } of records) undelivered.add(emission, error);
-    }
+    await sendEach(records, undelivered, limit, (record) => this.#append(record));
     undelivered.throwFor(batch);
   }
 
@@ -137,6 +127,11 @@ export class RedisStreamsAdapter implements EmissionAdapter, OnModuleInit, OnApp
       throw new BrokerConnectionError('RedisStreamsAdapter is not connected yet.');
     return this.#send(command);
   }
+}
+
+/** That of node-redis gives up for good when a connection has died without a word. */
+function reconnectStrategy(retries: number): number {
+  return Math.min(50 * 2 ** retries, 1_000) * (0.8 + Math.random() * 0.4);
 }
 
 /** Without what is secret in it. */

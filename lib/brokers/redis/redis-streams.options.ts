@@ -7,6 +7,7 @@ import {
   type OptionSet,
 } from '../../emission/option-set.js';
 import { recordRules, type RecordOptions } from '../broker-record.js';
+import { clientOptions } from '../client-options.js';
 
 /** A part of a command. */
 export type RedisArgument = string | Buffer;
@@ -51,10 +52,7 @@ export const redisStreamsOptions: OptionSet<RedisStreamsOptions> =
       },
     ),
     url: text(),
-    connection: value(
-      'an object of options of createClient',
-      (given) => typeof given === 'object' && given !== null && !Array.isArray(given),
-    ),
+    connection: clientOptions('createClient'),
     maxLength: integer({ min: 0, default: 100_000 }),
     timeoutMs: milliseconds({ default: 5_000 }),
   });

@@ -5,6 +5,8 @@ import type { DeliveryContext, EmissionAdapter } from '../../emission/adapter.js
 import type { ConsumerSettings } from '../../emission/consumer.options.js';
 import type { Emission } from '../../emission/emission.js';
 import { ConfigurationError } from '../../emission/emission.errors.js';
+import { EmissionsError } from '../../emission/emissions.error.js';
+import { Pattern } from '../../emission/pattern.js';
 import {
   asError,
   BrokerConnectionError,
@@ -14,6 +16,7 @@ import {
 import { writeEmission, type WrittenEmission } from '../record-format.js';
 import { Undelivered } from '../undelivered.js';
 import { AddressGuard } from './address-guard.js';
+import { failureOf, keyOf, nameOf, restOf, urlOf } from './endpoint.js';
 import { Signer } from './signature.js';
 import {
   webhookOptions,
@@ -45,21 +48,23 @@ export class WebhookAdapter implements EmissionAdapter, OnApplicationShutdown {
   readonly #options: WebhookOptions;
   readonly #agent: Agent;
   readonly #signer = new Signer();
+  readonly #events: Pattern;
   /** By emission, the endpoints that have taken it: lives as long as the emission does. */
   readonly #taken = new WeakMap<Emission, Set<string>>();
   /** By endpoint, when it may be asked again. */
   readonly #resting = new Map<string, number>();
 
-  /** @throws ConfigurationError when an option is wrong */
+  /** @throws ConfigurationError when an option is wrong, PatternError when `events` is no pattern */
   constructor(options: Pick<WebhookOptions, 'endpoints'> & Partial<WebhookOptions>) {
     this.#options = webhookOptions.resolve(options, 'WebhookAdapter');
-    const { endpoints, allow, connections, timeoutMs } = this.#options;
+    const { endpoints, events, allow, allowHttp, connections, timeoutMs } = this.#options;
+    this.#events = new Pattern(events);
     if (endpoints === undefined) {
       throw new ConfigurationError(
         `WebhookAdapter: endpoints is required. Write endpoints: [{ url: 'https://…', secrets: ['whsec_…'] }], or (emission) => ….`,
       );
     }
-    if (Array.isArray(endpoints)) for (const endpoint of endpoints) this.#urlOf(endpoint);
+    if (Array.isArray(endpoints)) for (const endpoint of endpoints) urlOf(endpoint, allowHttp);
     this.#agent = new Agent({ connections, connect: new AddressGuard(allow).connector(timeoutMs) });
   }
 
@@ -74,7 +79,7 @@ export class WebhookAdapter implements EmissionAdapter, OnApplicationShutdown {
     consumer: ConsumerSettings = {},
   ): { name: string; consumer: ConsumerSettings; useFactory: () => WebhookAdapter }[] {
     return endpoints.map((endpoint) => ({
-      name: `webhook ${idOf(endpoint)}`,
+      name: `webhook ${nameOf(endpoint)}`,
       consumer,
       useFactory: () => new WebhookAdapter({ ...options, endpoints: [endpoint] }),
     }));
@@ -85,10 +90,14 @@ export class WebhookAdapter implements EmissionAdapter, OnApplicationShutdown {
     await this.#agent.destroy();
   }
 
+  interested({ name }: Emission): boolean {
+    return this.#events.matches(name);
+  }
+
   async deliver(batch: readonly Emission[], { signal }: DeliveryContext): Promise<void> {
     const undelivered = new Undelivered();
     const owed = (await Promise.all(batch.map((each) => this.#owedFor(each, undelivered)))).flat();
-    const byEndpoint = Map.groupBy(owed, ({ endpoint }) => idOf(endpoint));
+    const byEndpoint = Map.groupBy(owed, ({ endpoint }) => keyOf(endpoint));
     await Promise.all(
       Array.from(byEndpoint.values(), (all) => this.#tell(all, undelivered, signal)),
     );
@@ -100,7 +109,8 @@ export class WebhookAdapter implements EmissionAdapter, OnApplicationShutdown {
     try {
       const all = typeof endpoints === 'function' ? await endpoints(emission) : endpoints;
       const taken = this.#taken.get(emission);
-      const left = all.filter((endpoint) => taken?.has(idOf(endpoint)) !== true);
+      const each = new Map(all.map((endpoint) => [keyOf(endpoint), endpoint]));
+      const left = [...each].flatMap(([key, endpoint]) => (taken?.has(key) ? [] : [endpoint]));
       if (left.length === 0) return [];
       const written = this.#write(emission, format);
       const size = Buffer.byteLength(written.body);
@@ -153,25 +163,26 @@ export class WebhookAdapter implements EmissionAdapter, OnApplicationShutdown {
   /** Gives the failure, if there is one. */
   async #post(owed: Owed, signal: AbortSignal): Promise<Error | undefined> {
     const { emission, endpoint } = owed;
-    const id = idOf(endpoint);
+    const key = keyOf(endpoint);
     const start = performance.now();
     let status: number | undefined;
     let error: Error | undefined;
     try {
-      await pause(Math.max(0, (this.#resting.get(id) ?? 0) - Date.now()), undefined, { signal });
+      const restMs = (this.#resting.get(key) ?? 0) - Date.now();
+      if (restMs > 0) await pause(restMs, undefined, { signal });
       status = await this.#request(owed, signal);
-      error = failureOf(id, status);
+      error = failureOf(endpoint, status);
     } catch (thrown) {
-      error = asError(thrown);
+      error = signal.aborted ? asError(signal.reason) : this.#reasonOf(endpoint, thrown);
     }
     if (error === undefined) {
       const taken = this.#taken.get(emission);
-      if (taken === undefined) this.#taken.set(emission, new Set([id]));
-      else taken.add(id);
+      if (taken === undefined) this.#taken.set(emission, new Set([key]));
+      else taken.add(key);
     }
     const durationMs = performance.now() - start;
     this.#report({
-      ...{ endpoint: id, emission, durationMs },
+      ...{ endpoint: nameOf(endpoint), emission, durationMs },
       ...(status !== undefined && { status }),
       ...(error !== undefined && { error }),
     });
@@ -179,9 +190,9 @@ export class WebhookAdapter implements EmissionAdapter, OnApplicationShutdown {
   }
 
   async #request({ emission, endpoint, written }: Owed, signal: AbortSignal): Promise<number> {
-    const { timeoutMs, maxRetryAfterMs } = this.#options;
+    const { timeoutMs, maxRetryAfterMs, allowHttp } = this.#options;
     const timestamp = Math.floor(Date.now() / 1_000);
-    const { statusCode, headers, body } = await request(this.#urlOf(endpoint), {
+    const { statusCode, headers, body } = await request(urlOf(endpoint, allowHttp), {
       dispatcher: this.#agent,
       method: 'POST',
       headers: {
@@ -196,13 +207,24 @@ export class WebhookAdapter implements EmissionAdapter, OnApplicationShutdown {
       body: written.body,
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
     });
-    await body.dump();
-    const id = idOf(endpoint);
-    const restMs =
-      statusCode === 429 || statusCode === 503 ? retryAfter(headers['retry-after']) : 0;
-    if (restMs > 0) this.#resting.set(id, Date.now() + Math.min(restMs, maxRetryAfterMs));
-    else this.#resting.delete(id);
+    // What counts is the status: an answer that goes on and on, or breaks off, is one.
+    await body.dump().catch(() => {});
+    const key = keyOf(endpoint);
+    const restMs = restOf(statusCode, headers['retry-after']);
+    if (restMs > 0) this.#resting.set(key, Date.now() + Math.min(restMs, maxRetryAfterMs));
+    else this.#resting.delete(key);
     return statusCode;
+  }
+
+  /** Says who it was, and what, in words of ours. */
+  #reasonOf(endpoint: WebhookEndpoint, thrown: unknown): Error {
+    if (thrown instanceof EmissionsError) return thrown;
+    const { name, message } = Object(thrown) as Error;
+    const what =
+      name === 'TimeoutError'
+        ? `has not answered within ${this.#options.timeoutMs} ms`
+        : `cannot be reached: ${message}`;
+    return new BrokerConnectionError(`The webhook ${nameOf(endpoint)} ${what}.`, { cause: thrown });
   }
 
   #report(outcome: WebhookOutcome): void {
@@ -212,45 +234,4 @@ export class WebhookAdapter implements EmissionAdapter, OnApplicationShutdown {
       new Logger('Emissions').error('onOutcome of a WebhookAdapter failed.', asError(error).stack);
     }
   }
-
-  #urlOf({ url, secrets }: WebhookEndpoint): URL {
-    const parsed = URL.parse(url);
-    const isHttp = parsed?.protocol === 'http:' && this.#options.allowHttp;
-    if (parsed === null || (parsed.protocol !== 'https:' && !isHttp)) {
-      throw new ConfigurationError(
-        `An endpoint's url is 'https://…'${this.#options.allowHttp ? " or 'http://…'" : ' (or http with allowHttp: true)'}, but ${parsed === null ? 'this is none' : `got ${parsed.protocol}`}.`,
-      );
-    }
-    if (!Array.isArray(secrets) || secrets.length === 0) {
-      throw new ConfigurationError(
-        `The endpoint ${idOf({ url, secrets })} has no secrets: ['whsec_…'].`,
-      );
-    }
-    return parsed;
-  }
-}
-
-function idOf({ id, url }: WebhookEndpoint): string {
-  if (id !== undefined) return id;
-  const parsed = URL.parse(url);
-  return parsed === null ? 'without a url' : parsed.origin + parsed.pathname;
-}
-
-/** Nobody there to take anything, says the server or whoever stands before it. */
-const UNAVAILABLE = [429, 502, 503, 504];
-
-function failureOf(id: string, status: number): Error | undefined {
-  if (status >= 200 && status < 300) return undefined;
-  const why = status >= 300 && status < 400 ? '; redirects are not followed' : '';
-  const message = `The webhook ${id} answered ${status}${why}.`;
-  return UNAVAILABLE.includes(status)
-    ? new BrokerConnectionError(message)
-    : new BrokerRefusedError(message);
-}
-
-/** Seconds, or a date; in milliseconds from now. */
-function retryAfter(header: string | string[] | undefined): number {
-  if (typeof header !== 'string') return 0;
-  const ms = /^\d+$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - Date.now();
-  return Number.isNaN(ms) ? 0 : ms;
 }

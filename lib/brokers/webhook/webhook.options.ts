@@ -1,4 +1,5 @@
 import type { Emission } from '../../emission/emission.js';
+import type { EmissionPattern } from '../../emission/pattern.js';
 import {
   callback,
   defineOptions,
@@ -17,7 +18,7 @@ export interface WebhookEndpoint {
   readonly url: string;
   /** `whsec_` and base64, as Standard Webhooks has it. Several while one is replaced: each signs, and the receiver knows one. */
   readonly secrets: readonly string[];
-  /** Names it in errors and outcomes; default: the origin and path of its URL. */
+  /** Tells it from others with the same URL, and names it in errors and outcomes; default: the origin and path of its URL. */
   readonly id?: string;
   /** Sent along. */
   readonly headers?: Readonly<Record<string, string>>;
@@ -38,12 +39,17 @@ export interface WebhookOutcome {
 /** Who is told what, and how patiently. */
 export interface WebhookOptions {
   /**
-   * Who is told: a list, or a function that finds the endpoints of an emission, of its tenant for example. None is no failure.
-   * Required.
+   * Who is told: a list, or a function that finds the endpoints of an emission, of its tenant for example. None is no failure; one
+   * that is named twice is told once. Required.
    */
   endpoints:
     | readonly WebhookEndpoint[]
     | ((emission: Emission) => readonly WebhookEndpoint[] | Promise<readonly WebhookEndpoint[]>);
+  /**
+   * Which emissions are sent: `'order.*'`; nothing else is queued, or stored, for the adapter.
+   * @default '**'
+   */
+  events: EmissionPattern;
   /**
    * What is sent: a CloudEvent, in `'structured'` or `'binary'` mode, or what a function gives: `{ body, contentType?, headers? }`.
    * The signature covers the body only.
@@ -61,7 +67,7 @@ export interface WebhookOptions {
    */
   connections: number;
   /**
-   * How long one request may take, in milliseconds.
+   * How long one request may take, in milliseconds: to connect, to send and to be answered, all together.
    * @default 15000
    */
   timeoutMs: number;
@@ -94,6 +100,12 @@ export const webhookOptions: OptionSet<WebhookOptions> = defineOptions<WebhookOp
   endpoints: value(
     'a list of { url, secrets }, or a function that gives one',
     (given) => Array.isArray(given) || typeof given === 'function',
+  ),
+  events: value<EmissionPattern>(
+    "a pattern such as 'order.*', or an array of these",
+    (given) =>
+      typeof given === 'string' || typeof given === 'object' || typeof given === 'function',
+    '**',
   ),
   format: { ...recordRules.format, default: 'structured' },
   concurrency: integer({ min: 1, default: 1 }),

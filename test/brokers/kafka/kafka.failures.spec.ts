@@ -3,7 +3,7 @@ import { Kafka, logLevel, Partitioners } from 'kafkajs';
 import type { Emission } from 'nestjs-emissions';
 import { KafkaAdapter, type KafkaOptions } from 'nestjs-emissions/kafka';
 import { createEmission } from 'nestjs-emissions/testing';
-import { persist } from '../../support/brokers.js';
+import { persist } from '../../support/until.js';
 import { hasStandIn, startStandIn, topicOf, wiresTo, type StandIn } from '../../support/kafka.js';
 
 const PRODUCE = 0;

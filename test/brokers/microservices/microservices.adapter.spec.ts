@@ -20,7 +20,8 @@ import {
   serveAdapter,
   type Arrival,
 } from 'nestjs-emissions/testing';
-import { Unwritable, wireTo } from '../../support/brokers.js';
+import { Unwritable } from '../../support/brokers.js';
+import { wireTo } from '../../support/wire.js';
 import { captureLogs } from '../../support/logs.js';
 import { describeRedis, startRedis, type TestRedis } from '../../support/redis.js';
 

@@ -1,31 +1,14 @@
 import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { ConfigurationError } from 'nestjs-emissions';
-import { NatsAdapter, type NatsOptions } from 'nestjs-emissions/nats';
+import { NatsAdapter } from 'nestjs-emissions/nats';
 import { adapterContract, createEmission, serveAdapter } from 'nestjs-emissions/testing';
-import {
-  arrivalOf,
-  emissionOf,
-  persist,
-  Refusals,
-  Unwritable,
-  wireTo,
-} from '../../support/brokers.js';
+import { arrivalOf, emissionOf, Refusals, Unwritable } from '../../support/brokers.js';
 
 const url = process.env['NATS_URL'];
 const describeNats = url === undefined ? describe.skip : describe;
 
 describe('A NatsAdapter', () => {
-  it.each([
-    ['neither', {}],
-    ['both', { url: 'nats://x', client: { subscribe: () => null } }],
-  ])('takes a client or a url: not %s', (word, given) => {
-    const make = () => new NatsAdapter({ destination: 's', ...given } as unknown as NatsOptions);
-    expect(make).toThrow(ConfigurationError);
-    expect(make).toThrow(`either a client or a url, but got ${word}`);
-  });
-
   it('says at start-up where there is no NATS', async () => {
     const adapter = new NatsAdapter({ url: 'nats://127.0.0.1:1', destination: 's' });
     await expect(adapter.onModuleInit()).rejects.toThrow(
@@ -112,6 +95,41 @@ describeNats('A NatsAdapter in front of JetStream (NATS_URL)', () => {
     await adapter.onApplicationShutdown();
   });
 
+  it('fails when another adapter has stored the emission in that stream, which keeps it once', async () => {
+    await using end = await streamOf();
+    const adapters = ['orders', 'audit'].map(
+      (name) => new NatsAdapter({ url: url!, destination: `${end.name}.${name}` }),
+    );
+    const [orders, audit] = adapters as [NatsAdapter, NatsAdapter];
+    await Promise.all(adapters.map((adapter) => adapter.onModuleInit()));
+    const emission = createEmission('e', 1);
+    const attempt = (number: number) => ({
+      ...{ attempt: number, consumer: 'nats', signal: new AbortController().signal },
+    });
+    await orders.deliver([emission], attempt(1));
+    await expect(audit.deliver([emission], attempt(1))).rejects.toThrow(
+      /has the emission already, by another adapter.*Give each adapter a stream of its own/,
+    );
+    await expect(orders.deliver([emission], attempt(2))).resolves.toBeUndefined();
+    expect(await end.payloads()).toEqual([1]);
+    await Promise.all(adapters.map((adapter) => adapter.onApplicationShutdown()));
+  });
+
+  it('leaves a connection of the application as it was', async () => {
+    await using end = await streamOf();
+    const client = await connect({ servers: url! });
+    const [first, second] = [1, 2].map(
+      () => new NatsAdapter({ client, destination: end.subject }),
+    ) as [NatsAdapter, NatsAdapter];
+    await Promise.all([first, second].map((adapter) => adapter.onModuleInit()));
+    await first.onApplicationShutdown();
+    await second.deliver([createEmission('e', 1)]);
+    await second.onApplicationShutdown();
+    expect(client.isClosed()).toBe(false);
+    expect(await end.payloads()).toEqual([1]);
+    await client.close();
+  });
+
   it('refuses to start when no stream covers its subjects', async () => {
     await using end = await streamOf();
     const made = { url: url!, destination: end.subject };
@@ -138,47 +156,5 @@ describeNats('A NatsAdapter in front of JetStream (NATS_URL)', () => {
     );
     await manager.streams.add({ name: end.name, subjects: [`${end.name}.>`] });
     await adapter.onApplicationShutdown();
-  });
-
-  describe('when the connection fails', () => {
-    const through = async (destination: string, timeoutMs: number) => {
-      const wire = await wireTo(Number(new URL(url!).port));
-      const adapter = new NatsAdapter({
-        ...{ url: `nats://127.0.0.1:${wire.port}`, destination, timeoutMs },
-        connection: { reconnectTimeWait: 20, pingInterval: 100, maxPingOut: 2 },
-      });
-      await adapter.onModuleInit();
-      const send = (n: number) => adapter.deliver([createEmission('e', n)]);
-      const close = async () => {
-        await adapter.onApplicationShutdown();
-        await wire[Symbol.asyncDispose]();
-      };
-      return { wire, send, close };
-    };
-
-    it('fails at once while there is none, keeps nothing to send later, and goes on when it is back', async () => {
-      await using end = await streamOf();
-      const { wire, send, close } = await through(end.subject, 2_000);
-      await send(1);
-      wire.cut();
-      await expect(send(2)).rejects.toThrow(/connection/);
-      await expect(send(3)).rejects.toThrow(/no connection/);
-      wire.mend();
-      await persist(() => send(4));
-      expect(await end.payloads()).toEqual([1, 4]);
-      await close();
-    });
-
-    it('fails in time when answers vanish; what had arrived stays, and is not stored again', async () => {
-      await using end = await streamOf();
-      const { wire, send, close } = await through(end.subject, 300);
-      await send(1);
-      wire.swallowAnswers();
-      await expect(send(2)).rejects.toThrow(/has not answered|was lost/);
-      wire.mend();
-      await persist(() => send(3));
-      expect(await end.payloads()).toEqual([1, 2, 3]);
-      await close();
-    });
   });
 });

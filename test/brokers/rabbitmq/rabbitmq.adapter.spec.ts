@@ -1,42 +1,27 @@
 import { connect, type ChannelModel, type ConsumeMessage } from 'amqplib';
+import { AmqpConnectionManagerClass as AmqpConnectionManager } from 'amqp-connection-manager';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { ConfigurationError } from 'nestjs-emissions';
-import { RabbitMqAdapter, type RabbitMqOptions } from 'nestjs-emissions/rabbitmq';
+import { RabbitMqAdapter } from 'nestjs-emissions/rabbitmq';
 import {
   adapterContract,
   createEmission,
   serveAdapter,
   type Arrival,
 } from 'nestjs-emissions/testing';
-import {
-  arrivalOf,
-  emissionOf,
-  persist,
-  Refusals,
-  Unwritable,
-  wireTo,
-} from '../../support/brokers.js';
+import { arrivalOf, emissionOf, Refusals, Unwritable } from '../../support/brokers.js';
+import { persist } from '../../support/until.js';
 
 const url = process.env['AMQP_URL'];
 const describeRabbitMq = url === undefined ? describe.skip : describe;
 
 describe('A RabbitMqAdapter', () => {
-  it.each([
-    ['neither', {}],
-    ['both', { url: 'amqp://x', client: { createConfirmChannel: () => null } }],
-  ])('takes a client or a url: not %s', (word, given) => {
-    const make = () =>
-      new RabbitMqAdapter({ destination: 'q', ...given } as unknown as RabbitMqOptions);
-    expect(make).toThrow(ConfigurationError);
-    expect(make).toThrow(`either a client or a url, but got ${word}`);
-  });
-
   it('says at start-up where there is no RabbitMQ, without what is secret in the url', async () => {
     const adapter = new RabbitMqAdapter({ url: 'amqp://me:secret@127.0.0.1:1', destination: 'q' });
-    await expect(adapter.onModuleInit()).rejects.toThrow(
+    const started = adapter.onModuleInit();
+    await expect(started).rejects.toThrow(
       /cannot connect to 127.0.0.1:1: .*ECONNREFUSED.*Is RabbitMQ running there/,
     );
-    await expect(adapter.onModuleInit()).rejects.not.toThrow(/secret/);
+    await expect(started).rejects.not.toThrow(/secret/);
   });
 });
 
@@ -75,7 +60,16 @@ describeRabbitMq('A RabbitMqAdapter in front of RabbitMQ (AMQP_URL)', () => {
     };
   }
 
-  describe.each(['its own connection', 'one of the application'])('through %s', (whose) => {
+  const clients = {
+    'its own connection': undefined,
+    'one of the application': () => connect(url!),
+    'one of amqp-connection-manager': async () => {
+      const manager = new AmqpConnectionManager(url!);
+      await manager.connect();
+      return manager;
+    },
+  };
+  describe.each(Object.entries(clients))('through %s', (_, connected) => {
     adapterContract({
       test: it,
       expect,
@@ -88,7 +82,7 @@ describeRabbitMq('A RabbitMqAdapter in front of RabbitMQ (AMQP_URL)', () => {
         const { queue, arrivals, close } = await queueOf();
         const refusals = new Refusals();
         const destination = refusals.route(queue, 'no-such-queue');
-        const client = whose === 'its own connection' ? undefined : await connect(url!);
+        const client = await connected?.();
         const given = client === undefined ? { url: url! } : { client };
         const useFactory = () => new RabbitMqAdapter({ ...given, destination });
         return {
@@ -131,6 +125,23 @@ describeRabbitMq('A RabbitMqAdapter in front of RabbitMQ (AMQP_URL)', () => {
     await adapter.onApplicationShutdown();
   });
 
+  it('says that a queue is full, for what did not fit, and delivers the rest', async () => {
+    const queue = `test-${process.pid}-full`;
+    const adapter = new RabbitMqAdapter({
+      ...{ url: url!, destination: queue },
+      setup: async (channel) => {
+        const full = { 'x-max-length': 1, 'x-overflow': 'reject-publish' };
+        await channel.assertQueue(queue, { arguments: full, exclusive: true });
+      },
+    });
+    await adapter.onModuleInit();
+    const batch = [1, 2, 3].map((n) => createEmission('e', n));
+    const failure = adapter.deliver(batch);
+    await expect(failure).rejects.toThrow(/RabbitMQ has refused .*'reject-publish'/);
+    await expect(failure).rejects.toMatchObject({ failed: batch.slice(1) });
+    await adapter.onApplicationShutdown();
+  });
+
   it('goes on with a new channel after an exchange that does not exist, declared by setup', async () => {
     await using end = await queueOf();
     const exchange = `exchange-${end.queue}`;
@@ -149,46 +160,5 @@ describeRabbitMq('A RabbitMqAdapter in front of RabbitMQ (AMQP_URL)', () => {
     await persist(() => adapter.deliver([createEmission('e', 2)]));
     await persist(async () => expect(end.payloads()).toEqual([2]));
     await adapter.onApplicationShutdown();
-  });
-
-  describe('when the connection fails', () => {
-    const through = async (queue: string, timeoutMs: number) => {
-      const wire = await wireTo(Number(new URL(url!).port));
-      const address = new URL(url!);
-      address.port = String(wire.port);
-      const adapter = new RabbitMqAdapter({ url: address.href, destination: queue, timeoutMs });
-      await adapter.onModuleInit();
-      const send = (n: number) => adapter.deliver([createEmission('e', n)]);
-      const close = async () => {
-        await adapter.onApplicationShutdown();
-        await wire[Symbol.asyncDispose]();
-      };
-      return { wire, send, close };
-    };
-
-    it('fails at once while there is none, keeps nothing to send later, and goes on when it is back', async () => {
-      await using end = await queueOf();
-      const { wire, send, close } = await through(end.queue, 5_000);
-      await send(1);
-      wire.cut();
-      await expect(send(2)).rejects.toThrow(Error);
-      await expect(send(3)).rejects.toThrow(Error);
-      wire.mend();
-      await persist(() => send(4));
-      await persist(async () => expect(end.payloads()).toEqual([1, 4]));
-      await close();
-    });
-
-    it('fails in time when confirms vanish; what had arrived stays, and nothing is sent again by itself', async () => {
-      await using end = await queueOf();
-      const { wire, send, close } = await through(end.queue, 300);
-      await send(1);
-      wire.swallowAnswers();
-      await expect(send(2)).rejects.toThrow(/has not confirmed within 300 ms/);
-      wire.mend();
-      await persist(() => send(3));
-      await persist(async () => expect(end.payloads()).toEqual([1, 2, 3]));
-      await close();
-    });
   });
 });

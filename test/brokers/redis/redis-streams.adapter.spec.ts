@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { ConfigurationError, PartialDeliveryError } from 'nestjs-emissions';
 import { RedisStreamsAdapter } from 'nestjs-emissions/redis';
 import { adapterContract, createEmission, serveAdapter } from 'nestjs-emissions/testing';
-import { arrivalOf, persist, Refusals, Unwritable, wireTo } from '../../support/brokers.js';
+import { arrivalOf, Refusals, Unwritable } from '../../support/brokers.js';
 import {
   describeRedis,
   redisClient,
@@ -13,15 +13,6 @@ import {
 } from '../../support/redis.js';
 
 describe('A RedisStreamsAdapter', () => {
-  it.each([
-    ['neither', { destination: 's' }],
-    ['both', { destination: 's', url: 'redis://x', client: { sendCommand: async () => null } }],
-  ])('takes a client or a url: not %s', (word, options) => {
-    expect(() => new RedisStreamsAdapter(options)).toThrow(
-      new RegExp(`either a client or a url, but got ${word}`),
-    );
-  });
-
   it('refuses options that it does not have', () => {
     const options = { destination: 's', url: 'redis://x', maxlen: 1 };
     expect(() => new RedisStreamsAdapter(options)).toThrow(ConfigurationError);
@@ -119,65 +110,6 @@ describeRedis('A RedisStreamsAdapter in front of Redis', () => {
       }),
     ]);
     client.destroy();
-  });
-
-  describe('when the connection fails', () => {
-    const through = async (timeoutMs: number) => {
-      const stream = newStream();
-      const wire = await wireTo(Number(new URL(redis.url).port));
-      const adapter = new RedisStreamsAdapter({
-        url: `redis://127.0.0.1:${wire.port}`,
-        destination: stream,
-        timeoutMs,
-      });
-      await adapter.onModuleInit();
-      const send = (n: number) => adapter.deliver([createEmission('e', { n })]);
-      return { wire, stream, send, close: () => adapter.onApplicationShutdown() };
-    };
-    const numbers = async (stream: string) =>
-      (await arrivals(stream)).map(({ payload }) => (payload as { n: number }).n);
-    it('fails at once while there is none, keeps nothing to send later, and goes on when it is back', async () => {
-      const { wire, stream, send, close } = await through(5_000);
-      await send(1);
-      wire.cut();
-      await expect(send(2)).rejects.toThrow(Error);
-      await expect(send(3)).rejects.toThrow(Error);
-      wire.mend();
-      await persist(() => send(4));
-      expect(await numbers(stream)).toEqual([1, 4]);
-      await close();
-      await wire[Symbol.asyncDispose]();
-    });
-
-    it('fails in time when answers vanish; what had arrived stays, and nothing is sent again by itself', async () => {
-      const { wire, stream, send, close } = await through(300);
-      await send(1);
-      wire.swallowAnswers();
-      await expect(send(2)).rejects.toThrow(Error);
-      wire.mend();
-      await persist(() => send(3));
-      expect(await numbers(stream)).toEqual([1, 2, 3]);
-      await close();
-      await wire[Symbol.asyncDispose]();
-    });
-
-    it('fails in time when everything vanishes', async () => {
-      const { wire, stream, send, close } = await through(300);
-      wire.swallow();
-      await expect(send(1)).rejects.toThrow(Error);
-      wire.mend();
-      await persist(() => send(2));
-      expect(await numbers(stream)).toEqual([2]);
-      await close();
-      await wire[Symbol.asyncDispose]();
-    });
-
-    it('closes although nobody answers', async () => {
-      const { wire, close } = await through(200);
-      wire.swallow();
-      await expect(close()).resolves.toBeUndefined();
-      await wire[Symbol.asyncDispose]();
-    });
   });
 
   it('names what was refused of a batch with the reason of Redis', async () => {

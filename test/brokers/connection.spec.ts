@@ -1,0 +1,100 @@
+import { describe, expect, it } from '@jest/globals';
+import { ConfigurationError, type EmissionAdapter } from 'nestjs-emissions';
+import { NatsAdapter } from 'nestjs-emissions/nats';
+import { RabbitMqAdapter } from 'nestjs-emissions/rabbitmq';
+import { RedisStreamsAdapter } from 'nestjs-emissions/redis';
+import { createEmission } from 'nestjs-emissions/testing';
+import type { FaultyDestination } from '../support/faults/destination.js';
+import { jetStream } from '../support/faults/nats.js';
+import { direct } from '../support/faults/rabbitmq.js';
+import { streams } from '../support/faults/redis.js';
+import { persist } from '../support/until.js';
+import { wireTo } from '../support/wire.js';
+
+describe.each([
+  ['RedisStreamsAdapter', RedisStreamsAdapter, { sendCommand: async () => null }],
+  ['RabbitMqAdapter', RabbitMqAdapter, { createConfirmChannel: () => null }],
+  ['NatsAdapter', NatsAdapter, { subscribe: () => null }],
+] as const)('A %s', (name, Adapter: new (options: never) => unknown, client) => {
+  it.each([
+    ['neither', {}],
+    ['both', { url: 'x://x', client }],
+  ])('takes a client or a url: not %s', (word, given) => {
+    const make = () => new Adapter({ destination: 'd', ...given } as never);
+    expect(make).toThrow(ConfigurationError);
+    expect(make).toThrow(`${name} takes either a client or a url, but got ${word}`);
+  });
+});
+
+/** An adapter behind a wire that tests cut, and what comes of that. */
+interface Connected extends AsyncDisposable {
+  readonly wire: Awaited<ReturnType<typeof wireTo>>;
+  readonly end: FaultyDestination;
+  send(n: number): Promise<void>;
+  close(): Promise<void>;
+  arrived(): Promise<number[]>;
+}
+
+describe.each([
+  ['Redis', 'REDIS_URL', streams],
+  ['RabbitMQ', 'AMQP_URL', direct],
+  ['NATS', 'NATS_URL', jetStream],
+] as const)('A connection to %s', (_, variable, make) => {
+  const url = process.env[variable];
+  const onServer = url === undefined ? describe.skip : describe;
+
+  async function connected(): Promise<Connected> {
+    const port = Number(new URL(url!).port);
+    const wire = await wireTo(port);
+    const end = await make(port);
+    const adapter = (await end.adapter(wire.port)) as EmissionAdapter & {
+      onModuleInit(): Promise<void>;
+      onApplicationShutdown(): Promise<void>;
+    };
+    await adapter.onModuleInit();
+    const context = { attempt: 2, consumer: 'x', signal: new AbortController().signal };
+    return {
+      ...{ wire, end },
+      send: async (n) => adapter.deliver([createEmission('e', { n, key: 'k' })], context),
+      close: () => adapter.onApplicationShutdown(),
+      arrived: async () => (await end.arrivals()).map(({ n }) => n),
+      [Symbol.asyncDispose]: async () => {
+        await adapter.onApplicationShutdown();
+        await wire[Symbol.asyncDispose]();
+        await end[Symbol.asyncDispose]();
+      },
+    };
+  }
+
+  onServer('that breaks', () => {
+    it('fails at once while it is down, keeps nothing to send later, and goes on when it is back', async () => {
+      await using to = await connected();
+      await to.send(1);
+      to.wire.cut();
+      await expect(to.send(2)).rejects.toThrow(Error);
+      await expect(to.send(3)).rejects.toThrow(Error);
+      to.wire.mend();
+      await persist(() => to.send(4));
+      expect(await to.arrived()).toEqual([1, 4]);
+    });
+
+    it('fails in time when answers vanish; what had arrived stays, and nothing is sent again by itself', async () => {
+      await using to = await connected();
+      await to.send(1);
+      to.wire.swallowAnswers();
+      await expect(to.send(2)).rejects.toThrow(
+        /has not (answered|confirmed) within 400 ms|was lost/,
+      );
+      to.wire.mend();
+      await persist(() => to.send(3));
+      expect(await to.arrived()).toEqual([1, 2, 3]);
+    });
+
+    it('closes although nobody answers', async () => {
+      await using to = await connected();
+      await to.send(1);
+      to.wire.swallow();
+      await expect(to.close()).resolves.toBeUndefined();
+    });
+  });
+});
