@@ -31,6 +31,7 @@ import {
   type EmissionsOptions,
   type ResolvedEmissionsOptions,
 } from './emissions.options.js';
+import { AMBIENT_TRANSACTIONS } from './emission/transaction-source.js';
 import { Emissions } from './emissions.service.js';
 import { CascadeGuard } from './handlers/cascade.guard.js';
 import { CriticalHandlers } from './handlers/critical.handlers.js';
@@ -133,6 +134,7 @@ const providers: Provider[] = [
       new PipelinePlanner(pipeline, registry, topics),
     inject: [Pipeline, HandlerRegistry, TopicRouter],
   },
+  { provide: AMBIENT_TRANSACTIONS, useExisting: Transactions },
   { provide: RequestOptions, useExisting: EMISSIONS_OPTIONS },
   GraphqlOperations,
   EmissionsInterceptor,
@@ -145,7 +147,7 @@ const providers: Provider[] = [
   Vitals,
 ];
 
-/** What the interceptor, the middleware and `@Buffered` need wherever they are used, and what applications inject. */
+/** What the interceptor, the middleware, `@Buffered` and `withEmissions` need wherever they are used, and what applications inject. */
 const exported = [
   Emissions,
   TopicRouter,
@@ -154,6 +156,7 @@ const exported = [
   BufferContext,
   RequestOptions,
   GraphqlOperations,
+  AMBIENT_TRANSACTIONS,
 ];
 
 /**

@@ -46,7 +46,7 @@ export type { Emission } from './emission/emission.js';
 export { EmissionsError } from './emission/emissions.error.js';
 export type { EmissionPattern, SinglePattern } from './emission/pattern.js';
 export type { SqlExecutor } from './emission/sql-executor.js';
-export type { TransactionSource } from './emission/transaction-source.js';
+export type { ExecutorSource, TransactionSource } from './emission/transaction-source.js';
 export { defineTopics, TopicRouter } from './emission/topics.js';
 export type { TopicMap } from './emission/topics.js';
 export { EmissionsModule } from './emissions.module.js';

@@ -4,7 +4,7 @@ import { ConfigurationError } from './emission/emission.errors.js';
 import type { Emission } from './emission/emission.js';
 import { quote } from './emission/quote.js';
 import type { SqlExecutor } from './emission/sql-executor.js';
-import type { TransactionSource } from './emission/transaction-source.js';
+import type { AmbientTransactions, TransactionSource } from './emission/transaction-source.js';
 import type { Pipeline } from './pipeline/pipeline.js';
 import type { Place } from './pipeline/place.js';
 
@@ -17,6 +17,13 @@ interface Open {
   readonly accepted: Place[];
   savepoints: number;
   isOver: boolean;
+  /** Whether the code that asks has left it for a while. */
+  isSuspended(): boolean;
+}
+
+interface Rules {
+  readonly atEnd?: ((executor: SqlExecutor) => Promise<void>) | undefined;
+  readonly isSuspended?: (() => boolean) | undefined;
 }
 
 /**
@@ -24,7 +31,7 @@ interface Open {
  * deliveries are stored, before it commits; everybody else gets the emissions when it has. Room for these is made before, so that
  * they cannot be refused then.
  */
-export class Transactions {
+export class Transactions implements AmbientTransactions {
   readonly #open = new AsyncLocalStorage<Open>();
 
   constructor(
@@ -39,15 +46,50 @@ export class Transactions {
     atEnd?: (executor: SqlExecutor) => Promise<void>,
   ): Promise<T> {
     refuseNoSource(source, work);
-    const around = this.#open.getStore();
-    if (around?.isOver === false && around.source === source.source) {
-      return this.#within(around, work as (transaction: unknown) => T | Promise<T>, atEnd);
+    const around = this.#current();
+    return around?.source === source.source
+      ? this.#within(around, work as (transaction: unknown) => T | Promise<T>, atEnd)
+      : this.#begin(source, work, { atEnd });
+  }
+
+  open<Tx, T>(
+    source: TransactionSource<Tx>,
+    work: () => Promise<T>,
+    isSuspended: () => boolean,
+  ): Promise<T> {
+    return this.#begin(source, () => work(), { isSuspended });
+  }
+
+  async nest<T>(work: () => Promise<T>): Promise<T> {
+    const open = this.#current();
+    const before = open?.accepted.length ?? 0;
+    try {
+      return await this.buffers.runBuffered(work);
+    } catch (error) {
+      if (open !== undefined) release(open.accepted, before);
+      throw error;
     }
+  }
+
+  /** The transaction that the code that asks works in. */
+  #current(): Open | undefined {
+    const open = this.#open.getStore();
+    return open === undefined || open.isOver || open.isSuspended() ? undefined : open;
+  }
+
+  async #begin<Tx, T>(
+    source: TransactionSource<Tx>,
+    work: (transaction: Tx) => T | Promise<T>,
+    rules: Rules,
+  ): Promise<T> {
+    const { atEnd, isSuspended } = rules;
     let accepted: Place[] = [];
     const begun = source.begin(async (transaction, executor) => {
       const open: Open = {
         ...{ source: source.source, transaction, executor, accepted: [], savepoints: 0 },
         isOver: false,
+        // When it is over, nobody comes back to it: what is left of it must not emit elsewhere.
+        isSuspended: () => !open.isOver && isSuspended?.() === true,
       };
       // A source may begin again, after a conflict.
       release(accepted);
@@ -57,7 +99,11 @@ export class Transactions {
       };
       try {
         return await this.#open.run(open, async () => {
-          const done = await this.buffers.runApart(() => work(transaction), outlet);
+          const done = await this.buffers.runApart(
+            () => work(transaction),
+            outlet,
+            isSuspended && open.isSuspended,
+          );
           await atEnd?.(executor);
           return done;
         });

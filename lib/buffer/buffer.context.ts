@@ -38,7 +38,9 @@ export class BufferContext implements InvocationScope {
 
   /** The unit of work of the code that asks. */
   current(): UnitOfWork | undefined {
-    return this.#storage.getStore();
+    let unit = this.#storage.getStore();
+    while (unit?.transaction?.isSuspended() === true) unit = unit.transaction.around;
+    return unit;
   }
 
   /** Whether a buffer is active that has not ended. */
@@ -102,6 +104,7 @@ export class BufferContext implements InvocationScope {
     const unit: UnitOfWork = {
       origin: originOf(around, context),
       buffer: around?.buffer?.isOpen === true ? around.buffer.savepoint() : this.open(),
+      transaction: around?.transaction,
     };
     try {
       const result = this.enter(unit, work);
@@ -114,11 +117,20 @@ export class BufferContext implements InvocationScope {
     }
   }
 
-  /** Runs work in a buffer of its own that hands over to `outlet`, whatever is around it; it shares the unit's origin. */
-  async runApart<T>(work: () => T | Promise<T>, outlet: Outlet): Promise<T> {
+  /**
+   * Runs work in a buffer of its own that hands over to `outlet`, whatever is around it; it shares the unit's origin. Code in it for
+   * which `isSuspended` is true is in the unit around it instead.
+   */
+  async runApart<T>(
+    work: () => T | Promise<T>,
+    outlet: Outlet,
+    isSuspended?: () => boolean,
+  ): Promise<T> {
+    const around = this.current();
     const unit: UnitOfWork = {
-      origin: originOf(this.current(), undefined),
+      origin: originOf(around, undefined),
       buffer: this.open(outlet),
+      transaction: isSuspended && { isSuspended, around },
     };
     return this.#finish(
       this.enter(unit, async () => work()),

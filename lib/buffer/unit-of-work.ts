@@ -108,6 +108,16 @@ export interface UnitOfWork {
   buffer: EmissionBuffer | undefined;
   /** The HTTP request it stands for, when it does. */
   readonly http?: HttpUnit | undefined;
+  /** The transaction it is in, of those that can be left for a while. */
+  readonly transaction?: Suspendable | undefined;
+}
+
+/** A transaction that code which runs in it can leave for a while. */
+export interface Suspendable {
+  /** Whether the code that asks has left it. */
+  isSuspended(): boolean;
+  /** The unit of work that it was opened in, and that such code is in. */
+  readonly around: UnitOfWork | undefined;
 }
 
 /** What a route may change of how the unit of its request ends. */

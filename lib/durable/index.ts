@@ -28,3 +28,9 @@ export { fromPrisma } from './executors/from-prisma.js';
 export type { PrismaDatabase, PrismaTransactionOptions } from './executors/from-prisma.js';
 export { fromTypeOrm } from './executors/from-type-orm.js';
 export type { TypeOrmManager, TypeOrmSource } from './executors/from-type-orm.js';
+export { withEmissions } from './executors/with-emissions.js';
+export type {
+  TransactionalAdapterShape,
+  TransactionalPlugin,
+  TransactionalWraps,
+} from './executors/with-emissions.js';

@@ -1,4 +1,5 @@
-import type { TransactionSource } from '../../emission/transaction-source.js';
+import type { SqlExecutor } from '../../emission/sql-executor.js';
+import type { ExecutorSource } from '../../emission/transaction-source.js';
 
 /** What is needed of a database of Drizzle. */
 export interface DrizzleDatabase<Tx> {
@@ -11,14 +12,12 @@ export interface DrizzleDatabase<Tx> {
 export function fromDrizzle<Tx>(
   database: DrizzleDatabase<Tx>,
   sql: (strings: TemplateStringsArray, ...values: any[]) => unknown,
-): TransactionSource<Tx> {
+): ExecutorSource<Tx> {
+  const executorOf = async (tx: Tx): Promise<SqlExecutor> =>
+    (await import('pg-boss')).fromDrizzle(tx as never, sql as never);
   return {
     source: database,
-    begin: async (work) => {
-      const adapters = await import('pg-boss');
-      return database.transaction((tx) =>
-        work(tx, adapters.fromDrizzle(tx as never, sql as never)),
-      );
-    },
+    executorOf,
+    begin: (work) => database.transaction(async (tx) => work(tx, await executorOf(tx))),
   };
 }

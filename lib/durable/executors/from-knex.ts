@@ -1,4 +1,5 @@
-import type { TransactionSource } from '../../emission/transaction-source.js';
+import type { SqlExecutor } from '../../emission/sql-executor.js';
+import type { ExecutorSource } from '../../emission/transaction-source.js';
 
 /** What is needed of a transaction of Knex. */
 export interface KnexTransaction {
@@ -11,14 +12,12 @@ export interface KnexDatabase<Tx extends KnexTransaction> {
 }
 
 /** Transactions of Knex: `emissions.transaction(fromKnex(knex), async (trx) => { … })`. */
-export function fromKnex<Tx extends KnexTransaction>(
-  knex: KnexDatabase<Tx>,
-): TransactionSource<Tx> {
+export function fromKnex<Tx extends KnexTransaction>(knex: KnexDatabase<Tx>): ExecutorSource<Tx> {
+  const executorOf = async (trx: Tx): Promise<SqlExecutor> =>
+    (await import('pg-boss')).fromKnex(trx as never);
   return {
     source: knex,
-    begin: async (work) => {
-      const adapters = await import('pg-boss');
-      return knex.transaction((trx) => work(trx, adapters.fromKnex(trx as never)));
-    },
+    executorOf,
+    begin: (work) => knex.transaction(async (trx) => work(trx, await executorOf(trx))),
   };
 }

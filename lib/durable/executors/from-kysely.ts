@@ -1,4 +1,5 @@
-import type { TransactionSource } from '../../emission/transaction-source.js';
+import type { SqlExecutor } from '../../emission/sql-executor.js';
+import type { ExecutorSource } from '../../emission/transaction-source.js';
 
 /** What is needed of a transaction of Kysely. */
 export interface KyselyTransaction {
@@ -13,12 +14,13 @@ export interface KyselyDatabase<Tx extends KyselyTransaction> {
 /** Transactions of Kysely: `emissions.transaction(fromKysely(db), async (trx) => { … })`. */
 export function fromKysely<Tx extends KyselyTransaction>(
   database: KyselyDatabase<Tx>,
-): TransactionSource<Tx> {
+): ExecutorSource<Tx> {
+  const executorOf = async (trx: Tx): Promise<SqlExecutor> =>
+    (await import('pg-boss')).fromKysely(trx as never);
   return {
     source: database,
-    begin: async (work) => {
-      const adapters = await import('pg-boss');
-      return database.transaction().execute((trx) => work(trx, adapters.fromKysely(trx as never)));
-    },
+    executorOf,
+    begin: (work) =>
+      database.transaction().execute(async (trx) => work(trx, await executorOf(trx))),
   };
 }

@@ -1,4 +1,5 @@
-import type { TransactionSource } from '../../emission/transaction-source.js';
+import type { SqlExecutor } from '../../emission/sql-executor.js';
+import type { ExecutorSource } from '../../emission/transaction-source.js';
 
 /** What is needed of an EntityManager of MikroORM 7 on PostgreSQL. */
 export interface MikroOrmManager {
@@ -12,15 +13,13 @@ export interface MikroOrmManager {
  */
 export function fromMikroOrm<Manager extends MikroOrmManager>(
   manager: Manager,
-): TransactionSource<Manager> {
+): ExecutorSource<Manager> {
+  // A transaction of Kysely is what MikroORM works with.
+  const executorOf = async (em: Manager): Promise<SqlExecutor> =>
+    (await import('pg-boss')).fromKysely(em.getTransactionContext() as never);
   return {
     source: manager,
-    begin: async (work) => {
-      const adapters = await import('pg-boss');
-      return manager.transactional((em: Manager) =>
-        // A transaction of Kysely is what MikroORM works with.
-        work(em, adapters.fromKysely(em.getTransactionContext() as never)),
-      );
-    },
+    executorOf,
+    begin: (work) => manager.transactional(async (em: Manager) => work(em, await executorOf(em))),
   };
 }

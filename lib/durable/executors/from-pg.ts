@@ -1,5 +1,5 @@
 import type { SqlExecutor } from '../../emission/sql-executor.js';
-import type { TransactionSource } from '../../emission/transaction-source.js';
+import type { ExecutorSource } from '../../emission/transaction-source.js';
 
 /** What is needed of a client of `pg`. */
 export interface PgClient {
@@ -15,19 +15,22 @@ export interface PgPool<Client extends PgClient> {
 }
 
 /** Transactions of `pg`: `emissions.transaction(fromPg(pool), async (client) => { … })`. */
-export function fromPg<Client extends PgClient>(pool: PgPool<Client>): TransactionSource<Client> {
+export function fromPg<Client extends PgClient>(pool: PgPool<Client>): ExecutorSource<Client> {
+  const executorOf = (client: Client): SqlExecutor => ({
+    executeSql: (text, values) => client.query(text, values),
+  });
   return {
     source: pool,
+    executorOf,
     begin: async (work) => {
       const client = await pool.connect();
       // A connection that breaks while nothing runs on it would end the process; the next statement says so anyway.
       const broken = (): void => {};
       client.on?.('error', broken);
-      const executor: SqlExecutor = { executeSql: (text, values) => client.query(text, values) };
       let failure: Error | undefined;
       try {
         await client.query('BEGIN');
-        const result = await work(client, executor);
+        const result = await work(client, executorOf(client));
         await client.query('COMMIT');
         return result;
       } catch (error) {

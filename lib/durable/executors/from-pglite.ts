@@ -1,4 +1,5 @@
-import type { TransactionSource } from '../../emission/transaction-source.js';
+import type { SqlExecutor } from '../../emission/sql-executor.js';
+import type { ExecutorSource } from '../../emission/transaction-source.js';
 
 /** What is needed of a transaction of PGlite. */
 export interface PgliteTransaction {
@@ -16,12 +17,13 @@ export interface PgliteDatabase<Tx extends PgliteTransaction> {
  */
 export function fromPglite<Tx extends PgliteTransaction>(
   database: PgliteDatabase<Tx>,
-): TransactionSource<Tx> {
+): ExecutorSource<Tx> {
+  const executorOf = (tx: Tx): SqlExecutor => ({
+    executeSql: (text, values) => tx.query(text, values),
+  });
   return {
     source: database,
-    begin: (work) =>
-      database.transaction((tx) =>
-        work(tx, { executeSql: (text, values) => tx.query(text, values) }),
-      ),
+    executorOf,
+    begin: (work) => database.transaction((tx) => work(tx, executorOf(tx))),
   };
 }

@@ -1,4 +1,5 @@
-import type { TransactionSource } from '../../emission/transaction-source.js';
+import type { SqlExecutor } from '../../emission/sql-executor.js';
+import type { ExecutorSource } from '../../emission/transaction-source.js';
 
 /** How long Prisma waits for a transaction and lets it last, and its isolation, as its `$transaction` takes them. */
 export interface PrismaTransactionOptions {
@@ -24,12 +25,12 @@ export interface PrismaDatabase<Tx> {
 export function fromPrisma<Tx>(
   prisma: PrismaDatabase<Tx>,
   options?: PrismaTransactionOptions,
-): TransactionSource<Tx> {
+): ExecutorSource<Tx> {
+  const executorOf = async (tx: Tx): Promise<SqlExecutor> =>
+    (await import('pg-boss')).fromPrisma(tx as never);
   return {
     source: prisma,
-    begin: async (work) => {
-      const adapters = await import('pg-boss');
-      return prisma.$transaction((tx) => work(tx, adapters.fromPrisma(tx as never)), options);
-    },
+    executorOf,
+    begin: (work) => prisma.$transaction(async (tx) => work(tx, await executorOf(tx)), options),
   };
 }

@@ -1,4 +1,5 @@
-import type { TransactionSource } from '../../emission/transaction-source.js';
+import type { SqlExecutor } from '../../emission/sql-executor.js';
+import type { ExecutorSource } from '../../emission/transaction-source.js';
 
 /** What is needed of an EntityManager of TypeORM. */
 export interface TypeOrmManager {
@@ -13,17 +14,16 @@ export interface TypeOrmSource<Manager extends TypeOrmManager> {
 /** Transactions of TypeORM: `emissions.transaction(fromTypeOrm(dataSource), async (manager) => { … })`. */
 export function fromTypeOrm<Manager extends TypeOrmManager>(
   dataSource: TypeOrmSource<Manager>,
-): TransactionSource<Manager> {
+): ExecutorSource<Manager> {
+  const executorOf = (manager: Manager): SqlExecutor => ({
+    executeSql: async (text, values) => {
+      const answer = (await manager.query(text, values)) as unknown;
+      return { rows: Array.isArray(answer) ? answer : [] };
+    },
+  });
   return {
     source: dataSource,
-    begin: (work) =>
-      dataSource.transaction((manager) =>
-        work(manager, {
-          executeSql: async (text, values) => {
-            const answer = (await manager.query(text, values)) as unknown;
-            return { rows: Array.isArray(answer) ? answer : [] };
-          },
-        }),
-      ),
+    executorOf,
+    begin: (work) => dataSource.transaction((manager) => work(manager, executorOf(manager))),
   };
 }
