@@ -2,6 +2,7 @@
 // benchmarks: `node bench/soak/live.mjs [seconds] [clients]`, after `npm run build`.
 import { once } from 'node:events';
 import { connect as connectTcp } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import 'reflect-metadata';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -52,39 +53,60 @@ async function deaf() {
 }
 
 let stopping = false;
+let ways = [];
 const readers = Array.from({ length: clients / 2 }, () => {
-  const reader = { last: 0, wrong: 0, latest: 0 };
+  const reader = { last: 0, wrong: 0 };
   const socket = io(url, { transports: ['websocket'], forceNew: true });
   reader.socket = socket;
   reader.channel = connect(socket).channel('*');
   reader.channel.on(({ payload }) => {
     if (payload.n !== reader.last + 1) reader.wrong++;
     reader.last = payload.n;
-    reader.latest = Math.max(reader.latest, performance.now() - payload.at);
+    ways.push(performance.now() - payload.at);
   });
   return reader;
 });
 await Promise.all(readers.map(({ channel }) => channel.ready));
-for (let i = 0; i < clients / 2; i++) await deaf();
 
 let n = 0;
-let highest = 0;
-const begun = performance.now();
-const base = process.memoryUsage().rss;
-while (performance.now() - begun < seconds * 1_000) {
-  await emissions.run(() => emissions.emit('tick', { n: ++n, at: performance.now(), text }, undefined, { tenant: 'a' }));
-  await new Promise((resolve) => setTimeout(resolve, 10));
-  if (n % 100 === 0) highest = Math.max(highest, process.memoryUsage().rss);
+const mb = (bytes) => Math.round(bytes / 2 ** 20);
+const memory = [];
+
+/** Emits for so long; how long the way to a reader took. */
+async function emit(forSeconds, every) {
+  ways = [];
+  const begun = performance.now();
+  let noted = begun;
+  while (performance.now() - begun < forSeconds * 1_000) {
+    await emissions.run(() => emissions.emit('tick', { n: ++n, at: performance.now(), text }, undefined, { tenant: 'a' }));
+    await pause(10);
+    if (performance.now() - noted < every * 1_000) continue;
+    noted = performance.now();
+    memory.push(mb(process.memoryUsage().rss));
+  }
+  ways.sort((a, b) => a - b);
+  const at = (share) => `${ways[Math.floor((ways.length - 1) * share)].toFixed(1)} ms`;
+  return `median ${at(0.5)}, 99 of 100 within ${at(0.99)}, longest ${at(1)}`;
 }
+
+const alone = await emit(seconds / 6, Infinity);
+for (let i = 0; i < clients / 2; i++) await deaf();
+const beside = await emit(seconds, seconds / 12);
 stopping = true;
 const deadline = performance.now() + 10_000;
-while (readers.some(({ last }) => last < n) && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 10));
+while (readers.some(({ last }) => last < n) && performance.now() < deadline) await pause(10);
 const missing = readers.filter(({ last }) => last < n).length;
 const wrong = readers.reduce((sum, reader) => sum + reader.wrong, 0);
-const mb = (bytes) => Math.round(bytes / 2 ** 20);
+const { heapUsed } = (globalThis.gc?.(), process.memoryUsage());
 console.log(`${seconds} s, ${clients} clients, half of them deaf, ${n} emissions of 16 KB`);
 console.log(`  cut off for not reading   ${slow}`);
-console.log(`  readers that are behind   ${missing}, out of order or missing ${wrong}`);
-console.log(`  longest way to a reader   ${Math.round(Math.max(...readers.map(({ latest }) => latest)))} ms`);
-console.log(`  memory                    ${mb(base)} MB at the beginning, ${mb(highest)} MB at most`);
-process.exit(missing + wrong === 0 ? 0 : 1);
+console.log(`  readers that are behind   ${missing}; out of order, missing or repeated ${wrong}`);
+console.log(`  way to a reader, alone    ${alone}`);
+console.log(`  beside the deaf half      ${beside}`);
+console.log(`  memory, MB                ${memory.join(' ')}`);
+console.log(`  heap in the end, MB       ${mb(heapUsed)}`);
+// What grows without bound is still growing in the second half.
+const half = memory.length >> 1;
+const grows = Math.max(...memory.slice(half)) > 1.3 * Math.max(...memory.slice(0, half));
+if (grows) console.log('  BROKEN: memory grows.');
+process.exit(missing + wrong === 0 && !grows ? 0 : 1);

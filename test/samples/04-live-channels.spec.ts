@@ -55,6 +55,21 @@ describeRedis('live channels of two processes', () => {
     expect(after.received.map(({ payload }) => payload.id)).toEqual(['2', '3']);
   });
 
+  it('refuse what is no order', async () => {
+    const bodies = ['', '{', 'null', '{}', '{"id":1,"quantity":1}', '{"id":"a b","quantity":1}'];
+    const more = ['{"id":"1","quantity":0}', '{"id":"1","quantity":"x"}', '[]'];
+    const answers = await Promise.all(
+      [...bodies, ...more].map((body) =>
+        fetch(`${urls[0]}/orders`, {
+          method: 'POST',
+          headers: { authorization: `Bearer ${ann}`, 'content-type': 'application/json' },
+          body,
+        }),
+      ),
+    );
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([400]));
+  });
+
   it('let nobody in without a token, and only the admin into everything', async () => {
     await expect(connect(urls[0]!, { token: 'x' })).rejects.toThrow(/connection is refused/);
     expect((await place(0, '1', 'x')).status).toBe(401);

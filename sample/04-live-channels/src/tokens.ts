@@ -6,7 +6,12 @@ const key = new TextEncoder().encode(
 );
 
 /** What is demanded of a token. */
-export const demands = { algorithms: ['HS256'], issuer: 'sample-04', audience: 'orders' };
+export const demands = {
+  algorithms: ['HS256'],
+  issuer: 'sample-04',
+  audience: 'orders',
+  requiredClaims: ['sub', 'org', 'exp'],
+};
 
 export { key };
 
@@ -14,10 +19,12 @@ export { key };
 export interface Claims {
   readonly sub: string;
   readonly org: string;
+  /** Epoch milliseconds. */
+  readonly expiresAt: number;
 }
 
 /** What your login would give out. */
-export function issueToken({ sub, org }: Claims): Promise<string> {
+export function issueToken({ sub, org }: Pick<Claims, 'sub' | 'org'>): Promise<string> {
   return new SignJWT({ org })
     .setProtectedHeader({ alg: 'HS256' })
     .setSubject(sub)
@@ -30,5 +37,9 @@ export function issueToken({ sub, org }: Claims): Promise<string> {
 /** Rejects for anything but a token of ours that has not expired. */
 export async function readToken(token: string): Promise<Claims> {
   const { payload } = await jwtVerify(token, key, demands);
-  return { sub: String(payload.sub), org: String(payload['org']) };
+  return {
+    sub: String(payload.sub),
+    org: String(payload['org']),
+    expiresAt: payload.exp! * 1_000,
+  };
 }
