@@ -52,6 +52,17 @@ local from = string.format('%.0f-0', tonumber(ARGV[5]) + 1)
 return { epoch, string.format('%.0f', head), redis.call('XRANGE', KEYS[1], from, '+', 'COUNT', ARGV[6]) }
 `);
 
+/**
+ * Begins a new epoch, and has everybody look. KEYS: the stream, its position. ARGV: an epoch of one's own, how long to keep it,
+ * channel.
+ */
+export const RENEW: HistoryScript = script(`
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[2], 'epoch', ARGV[1], 'offset', 0)
+redis.call('PEXPIRE', KEYS[2], ARGV[2])
+redis.call('PUBLISH', ARGV[3], '{"epoch":"' .. ARGV[1] .. '","first":1,"entries":[]}')
+`);
+
 /** Runs a script, by its name where Redis knows it. */
 export async function runScript(
   redis: RedisConnection,

@@ -9,7 +9,7 @@ import type {
 } from '../../emission/channel-history.js';
 import { writeEntry } from '../../emission/entry-text.js';
 import { FollowedTenant, type StoredState } from './followed-tenant.js';
-import { APPEND, READ, runScript } from './history-scripts.js';
+import { APPEND, READ, RENEW, runScript } from './history-scripts.js';
 import { redisConnection, type RedisConnection } from './redis-connection.js';
 import { redisHistoryOptions, type RedisHistoryOptions } from './redis-history.options.js';
 import { readMessage, readStream } from './stored-entries.js';
@@ -27,7 +27,7 @@ const READ_AT_ONCE = 1_000;
  *
  * `EmissionsGatewayModule.forRoot({ history: new RedisChannelHistory({ client }), … })`. Works with Redis 6.2 and newer, also as a cluster
  * (the keys of a tenant share a slot). While Redis cannot be reached, the gateway's deliveries fail, and are retried as its
- * consumer is configured; what Redis forgets, those who followed it are told with `gap`.
+ * consumer is configured; of what was not taken in, and of what Redis forgets, those who follow it are told with `gap`.
  */
 export class RedisChannelHistory implements ChannelHistory {
   readonly shared = true;
@@ -39,6 +39,8 @@ export class RedisChannelHistory implements ChannelHistory {
   readonly #logger = new Logger('Emissions');
   /** What came for a tenant before it was known where it stands. */
   readonly #early = new Map<string, string[]>();
+  /** Tenants of whom something may not have been taken in: those who follow them are to be told. */
+  readonly #doubted = new Set<string>();
   #feed: HistoryFeed | undefined;
   #poll: NodeJS.Timeout | undefined;
   #polling = false;
@@ -66,13 +68,19 @@ export class RedisChannelHistory implements ChannelHistory {
   async append(tenant: string, entries: readonly ChannelEntry[]): Promise<void> {
     const { size, maxAgeMs } = this.#options;
     const known = this.#tenants.get(this.#channel(tenant));
-    await runScript(this.#redis, APPEND, this.#keys(tenant), [
+    const args = [
       ...this.#position(known?.epoch, known?.recent.head),
       String(size),
       String(maxAgeMs),
       this.#channel(tenant),
       ...entries.map(writeEntry),
-    ]);
+    ];
+    try {
+      await runScript(this.#redis, APPEND, this.#keys(tenant), args);
+    } catch (error) {
+      this.#doubted.add(tenant);
+      throw error;
+    }
   }
 
   async follow(tenant: string): Promise<HistoryPosition> {
@@ -166,6 +174,12 @@ export class RedisChannelHistory implements ChannelHistory {
     return { epoch: found, head: Number(newest), entries: readStream(entries) };
   }
 
+  async #renew(tenant: string): Promise<void> {
+    const args = [newEpoch(), String(POSITION_MS), this.#channel(tenant)];
+    await runScript(this.#redis, RENEW, this.#keys(tenant), args);
+    this.#doubted.delete(tenant);
+  }
+
   #hear(channel: string, message: string): void {
     if (channel === this.#told) {
       const space = message.indexOf(' ');
@@ -185,6 +199,7 @@ export class RedisChannelHistory implements ChannelHistory {
     if (this.#polling) return;
     this.#polling = true;
     try {
+      await Promise.all([...this.#doubted].map((tenant) => this.#renew(tenant)));
       const quiet = [...this.#tenants.values()].filter((tenant) => tenant.wasQuiet());
       await Promise.all(quiet.map((tenant) => tenant.catchUp()));
       this.#troubled = false;
@@ -207,7 +222,7 @@ export class RedisChannelHistory implements ChannelHistory {
 
   /** What both scripts take first. */
   #position(epoch = '', head = 0): string[] {
-    return [randomBytes(8).toString('base64url'), epoch, String(head), String(POSITION_MS)];
+    return [newEpoch(), epoch, String(head), String(POSITION_MS)];
   }
 
   /** Braces make Redis keep both in one slot; with something in them, whatever the tenant is called. */
@@ -224,4 +239,8 @@ export class RedisChannelHistory implements ChannelHistory {
   get #told(): string {
     return `${this.#options.prefix}told`;
   }
+}
+
+function newEpoch(): string {
+  return randomBytes(8).toString('base64url');
 }

@@ -11,7 +11,7 @@ import {
   type TestRedis,
   type TestRedisClient,
 } from '../../support/redis.js';
-import { until } from '../../support/until.js';
+import { rounds, until } from '../../support/until.js';
 
 describeOwnRedis('the history in Redis', () => {
   let redis: TestRedis;
@@ -178,6 +178,34 @@ describeOwnRedis('the history in Redis', () => {
     await two.append(10);
     await until(() => one.received.length === 6);
     expect(one.offsets()).toEqual([1, 2, 3, 4, 5, 10]);
+  });
+
+  it('tells of what it could not take in, once it can again', async () => {
+    fresh();
+    let broken = false;
+    const sendCommand = (command: string[]) =>
+      broken ? Promise.reject(new Error('The socket is closed.')) : client.sendCommand(command);
+    const cut = { sendCommand, duplicate: () => client.duplicate() } as never;
+    using one = await process({ client: cut, pollMs: 20 });
+    using two = await process({ pollMs: 60_000 });
+    const { epoch } = await one.history.follow('a');
+    await two.history.follow('a');
+    await one.append(1);
+    broken = true;
+    await expect(one.append(2)).rejects.toThrow(/closed/);
+    await rounds(50);
+    expect(one.lost).toEqual([]);
+    broken = false;
+    await until(() => [one, two].every(({ lost }) => lost.length === 1));
+    expect(one.lost).toEqual([{ epoch: expect.not.stringMatching(epoch), offset: 0 }]);
+    expect(two.lost).toEqual(one.lost);
+    await two.append(3);
+    await until(() => [one, two].every(({ received }) => received.length === 2));
+    expect(one.received.map(({ offset, body }) => [offset, body])).toEqual([
+      [1, 1],
+      [1, 3],
+    ]);
+    expect(await one.history.read('a', '*', { epoch, offset: 0 }, 1)).toBeUndefined();
   });
 
   it('begins a new epoch when Redis has forgotten what was seen', async () => {
