@@ -1,3 +1,4 @@
+/* oxlint-disable jest/valid-title -- the same rule for one process and for several */
 import { describe, expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import fc from 'fast-check';
