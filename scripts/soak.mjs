@@ -2,7 +2,8 @@
  * `npm run soak`: the long form of what `test/durable/crash.spec.ts` does. Kills workers at random, restarts PostgreSQL under load,
  * and prints what was lost, repeated, out of order, and how long it took to go on. Exits with 1 when a promise is broken.
  *
- *   --kills 50 --deliveries 20000 --workers 3 --keys 333 --restart
+ *   --kills 50 --deliveries 20000 --workers 3 --keys 999 --restart
+ *   --order                  the order of 100,000 deliveries with 1,000 keys, four processes and 20 kills
  *
  * It brings up a PostgreSQL of its own, which waits for the disk as a real one does.
  */
@@ -16,13 +17,27 @@ import '../test/support/typescript.hooks.mjs';
 
 const { values } = parseArgs({
   options: {
-    kills: { type: 'string', default: '50' },
-    deliveries: { type: 'string', default: '20000' },
-    workers: { type: 'string', default: '3' },
-    keys: { type: 'string', default: '333' },
+    kills: { type: 'string' },
+    deliveries: { type: 'string' },
+    workers: { type: 'string' },
+    keys: { type: 'string' },
     restart: { type: 'boolean', default: false },
+    order: { type: 'boolean', default: false },
   },
 });
+const asked = Object.fromEntries(
+  ['kills', 'deliveries', 'workers', 'keys']
+    .filter((name) => values[name] !== undefined)
+    .map((name) => [name, Number(values[name])]),
+);
+const { kills, deliveries, workers, keys } = {
+  ...(values.order
+    ? { kills: 20, deliveries: 100_000, workers: 4, keys: 1_000 }
+    : { kills: 50, deliveries: 20_000, workers: 3, keys: 999 }),
+  ...asked,
+};
+/** How many a worker commits at a time, and how many may be waiting for it to. */
+const [chunk, most] = values.order ? [250, 3_000] : [50, 600];
 const { Cluster } = await import('../test/support/cluster/cluster.ts');
 
 const folder = mkdtempSync(join(tmpdir(), 'nestjs-emissions-soak-'));
@@ -36,12 +51,13 @@ const services = (verb) =>
 const up = await services('up');
 if (up.code !== 0) throw new Error(up.output);
 
-const workers = Number(values.workers);
-const kills = Number(values.kills);
-const deliveries = Number(values.deliveries);
 const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
-const cluster = new Cluster(url, 'soak', { KEYS: values.keys, HANDLER_MS: '10' });
+const cluster = new Cluster(url, 'soak', {
+  KEYS: String(Math.ceil(keys / workers)),
+  HANDLER_MS: values.order ? '2' : '10',
+});
 await cluster.prepare();
+const keysOf = new Map();
 const started = performance.now();
 const seconds = () => `${((performance.now() - started) / 1_000).toFixed(1)} s`;
 
@@ -51,7 +67,7 @@ try {
     await pause(200 + Math.random() * 1_500);
     const victim = cluster.workers[Math.floor(Math.random() * workers)];
     await cluster.kill(victim);
-    await begin();
+    await begin(keysOf.get(victim));
     if (i % 10 === 9)
       console.log(`${seconds()}: ${i + 1} kills, ${cluster.committed.length} committed`);
   }
@@ -89,13 +105,14 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** A worker that emits as long as there is not enough, and not more than is worked off. */
-async function begin() {
-  const worker = await cluster.start();
+/** A worker that emits as long as there is not enough, and not more than is worked off; with the keys of the one it replaces. */
+async function begin(ofOther) {
+  const worker = await cluster.start(ofOther);
+  keysOf.set(worker, ofOther ?? worker);
   const enough = () => cluster.committed.length >= deliveries && cluster.kills.length >= kills;
   void (async () => {
     while (!enough() && cluster.workers.includes(worker)) {
-      if ((await cluster.open()) < 600) await cluster.emit(worker, 50);
+      if ((await cluster.open()) < most) await cluster.emit(worker, chunk);
       await pause(400);
     }
   })();

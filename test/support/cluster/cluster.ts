@@ -29,6 +29,9 @@ export interface Findings {
   readonly done: number;
   /** How many processes have had a part in it. */
   readonly workers: number;
+  readonly keys: number;
+  /** Calls of the handler that failed, and were repeated. */
+  readonly failed: number;
   readonly refused: number;
   /** Committed, and never done. */
   readonly lost: readonly string[];
@@ -77,13 +80,17 @@ export class Cluster {
     await this.#pool.query(`CREATE INDEX ON ${this.#schema}.runs (id)`);
   }
 
-  /** Starts a worker; resolves when it works. */
-  async start(): Promise<string> {
+  /**
+   * Starts a worker; resolves when it works.
+   *
+   * @param keysOf whose keys it emits with: those of one that was killed, or its own
+   */
+  async start(keysOf?: string): Promise<string> {
     const name = `w${++this.#count}`;
     const hooks = join(import.meta.dirname, '..', 'typescript.hooks.mjs');
     const child = fork(join(import.meta.dirname, 'worker.ts'), {
       execArgv: ['--import', hooks, '--disable-warning=ExperimentalWarning'],
-      env: { ...process.env, ...this.#environment, WORKER_NAME: name },
+      env: { ...process.env, ...this.#environment, WORKER_NAME: name, KEYS_OF: keysOf ?? name },
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     });
     createInterface({ input: child.stdout! }).on('line', (line) => {
@@ -152,6 +159,8 @@ export class Cluster {
       committed: this.committed.length,
       done: done.length,
       workers: new Set(done.map(({ worker }) => worker)).size,
+      keys: new Set(runs.map(({ key }) => key)).size,
+      failed: runs.filter(({ outcome }) => outcome === 'failed').length,
       refused: this.refused,
       lost: this.committed.filter((id) => !doneIds.has(id)),
       duplicates: again.length,

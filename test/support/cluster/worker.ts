@@ -22,6 +22,7 @@ const {
   WORKER_NAME,
   HANDLER_MS = '5',
   KEYS = '20',
+  KEYS_OF = WORKER_NAME,
 } = process.env;
 const pool = new pg.Pool({ connectionString: DATABASE_URL, max: 8 });
 pool.on('error', () => {});
@@ -95,7 +96,7 @@ async function emit(count: number): Promise<void> {
       // oxlint-disable-next-line no-await-in-loop -- one commit behind another: their order is looked at
       await emissions.run(() => {
         for (let i = 0; i < Math.min(10, left); i++, n++) {
-          const key = `${WORKER_NAME}-${n % Number(KEYS)}`;
+          const key = `${KEYS_OF}-${n % Number(KEYS)}`;
           const fails = n % 50 === 0;
           ids.push(emissions.emit('work', { n, fails }, {}, { key })!.id);
         }
