@@ -174,8 +174,6 @@ export class Lane {
         const claims = await this.#store.claim(this.queue, Math.min(room, MOST_AT_ONCE));
         pauseMs = FIRST_PAUSE_MS;
         if (claims.length >= Math.min(room, MOST_AT_ONCE)) this.#awake = true;
-        // What was looked at may all have been one tenant's, whose share is used up now.
-        if (claims.length > 0 && this.queue.tenantConcurrency !== undefined) this.#awake = true;
         for (const claim of claims) this.#held.add(claim);
         this.ready.push(...claims);
         if (claims.length > 0) this.#host.arrived();

@@ -38,7 +38,7 @@ export async function migrateTables(
     const boss = await make(true);
     await startBoss(boss, { ...options, migrate: true });
     try {
-      await makeIndexes(boss, options);
+      await makeIndexes(boss, options, true);
       await indexesBuilt(boss, progress);
       return { before, now: (await versionOf(boss))! };
     } finally {

@@ -1,9 +1,10 @@
 import { Logger } from '@nestjs/common';
 import type { ConstructorOptions, PgBoss } from 'pg-boss';
 import { ConfigurationError } from '../emission/emission.errors.js';
+import { DIALECTS } from './dialect.js';
 import { TablesNotReadyError } from './durable.errors.js';
 import type { DurableOptions, EmbeddedDatabase } from './durable.options.js';
-import { DIALECTS, statementsOf } from './pg-boss.statements.js';
+import { statementsOf } from './pg-boss.statements.js';
 
 /** What of the options says where the tables are, and who may change them. */
 export type BossOptions = Pick<
@@ -56,13 +57,19 @@ export async function startBoss(boss: PgBoss, { schema, migrate }: BossOptions):
   }
 }
 
-/** Makes the indexes of our own, where they are not there yet. */
+/**
+ * Makes the indexes of our own, where they are not there yet.
+ *
+ * @param sharesToo whether also the one that only handlers with `tenantConcurrency` need
+ */
 export async function makeIndexes(
   boss: PgBoss,
   { schema, backend }: Pick<BossOptions, 'schema' | 'backend'>,
+  sharesToo: boolean,
 ): Promise<void> {
-  for (const index of statementsOf(schema, DIALECTS[backend]).indexes) {
-    // oxlint-disable-next-line no-await-in-loop -- one behind another, once
+  const { indexes, tenantIndex } = statementsOf(schema, DIALECTS[backend]);
+  for (const index of sharesToo ? [...indexes, tenantIndex] : indexes) {
+    // oxlint-disable-next-line no-await-in-loop -- one behind another
     await boss.getDb().executeSql(index);
   }
 }

@@ -1,9 +1,9 @@
-import type { DurableBackend } from './durable.options.js';
+import { claimStatementsOf, type ClaimStatements } from './claim.statements.js';
+import type { Dialect } from './dialect.js';
 
 /** The statements for what pg-boss has no call for, or not one that does all of it at once. */
-export interface Statements {
+export interface Statements extends ClaimStatements {
   readonly accept: string;
-  readonly claimKeys: string;
   readonly fail: string;
   readonly release: string;
   readonly rescue: string;
@@ -15,6 +15,8 @@ export interface Statements {
   readonly discard: string;
   readonly counts: string;
   readonly indexes: readonly string[];
+  /** For queues that limit what a tenant has at work. */
+  readonly tenantIndex: string;
 }
 
 /** Longer than anybody waits: what is not completed is never deleted. */
@@ -36,27 +38,6 @@ const errorsWith = (error: string): string => `jsonb_build_object('errors',
     THEN CASE WHEN jsonb_array_length(j.output->'errors') >= ${KEPT_ERRORS} THEN (j.output->'errors') - 0 ELSE j.output->'errors' END
     ELSE '[]'::jsonb END || ${error})`;
 
-/** What a kind of database can do. */
-export interface Dialect {
-  /**
-   * Where all queues without a table of their own have their deliveries: named itself, it takes the database half the time to plan of
-   * what it takes by way of the table that it is a partition of.
-   */
-  readonly table: 'job' | 'job_common';
-  /** Whether it tells those who listen. */
-  readonly notifies: boolean;
-  /** Whether rows that others have locked can be passed by. */
-  readonly skipsLocked: boolean;
-}
-
-/** What pg-boss makes of its tables there, and keeps away from. */
-export const DIALECTS: Readonly<Record<DurableBackend, Dialect>> = {
-  postgres: { table: 'job_common', notifies: true, skipsLocked: true },
-  citus: { table: 'job_common', notifies: true, skipsLocked: true },
-  yugabytedb: { table: 'job', notifies: true, skipsLocked: true },
-  cockroachdb: { table: 'job', notifies: false, skipsLocked: false },
-};
-
 /** The statements on the tables of one schema. */
 export function statementsOf(
   schema: string,
@@ -68,9 +49,9 @@ export function statementsOf(
       ? `SELECT pg_notify('${channelOf(schema)}', d.name) FROM (SELECT DISTINCT name FROM ${queues}) d`
       : `SELECT DISTINCT name FROM ${queues}`;
   const lock = skipsLocked ? 'FOR UPDATE SKIP LOCKED' : '';
-  const queued = `j.name = $1 AND j.state < 'active' AND NOT j.blocked AND j.policy = 'key_strict_fifo'`;
   const ids = `($2::uuid[] IS NULL OR j.id = ANY($2::uuid[])) AND ($3::text IS NULL OR j.group_id = $3::text)`;
   return {
+    ...claimStatementsOf(schema, table),
     // The time is read when the statement runs, after the transaction got the locks it waited for: `now()` is when it began,
     // and would put what is committed later before what is committed earlier.
     accept: `
@@ -92,31 +73,6 @@ export function statementsOf(
            n AS (${notify('i WHERE start_after <= now()')})
       SELECT (SELECT count(*) FROM i)::int AS stored, (SELECT count(*) FROM n)::int AS notified,
         (SELECT array_agg(m.queue) FROM m) AS missing`,
-
-    // From key to key along an index, as far as needed: what is queued behind the first of a key costs nothing. The clock is read
-    // after the snapshot was taken: by `now()`, which is older, the first of a key might not be due yet and the second be.
-    claimKeys: `
-      WITH RECURSIVE keys AS (
-        (SELECT j.singleton_key AS key FROM ${job} j WHERE ${queued} AND j.singleton_key > $2::text ORDER BY j.singleton_key LIMIT 1)
-        UNION ALL
-        SELECT (SELECT j.singleton_key FROM ${job} j WHERE ${queued} AND j.singleton_key > k.key ORDER BY j.singleton_key LIMIT 1)
-        FROM keys k WHERE k.key IS NOT NULL),
-      heads AS (
-        SELECT h.id FROM keys k CROSS JOIN LATERAL (
-          SELECT j.id FROM ${job} j WHERE ${queued} AND j.singleton_key = k.key AND j.start_after <= (SELECT clock_timestamp())
-          ORDER BY j.state DESC, j.created_on, j.id LIMIT 1) h
-        WHERE k.key IS NOT NULL AND NOT EXISTS (
-          SELECT 1 FROM ${job} b WHERE b.name = $1 AND b.singleton_key = k.key AND b.state IN ('active', 'retry', 'failed')
-            AND b.policy = 'key_strict_fifo' AND b.id <> h.id)
-        LIMIT $3::int),
-      next AS MATERIALIZED (
-        SELECT j.id FROM ${job} j WHERE j.name = $1 AND j.id = ANY(ARRAY(SELECT id FROM heads)) AND j.state < 'active'
-        FOR UPDATE OF j SKIP LOCKED)
-      UPDATE ${job} j SET state = 'active', started_on = ${schema}.job_now(), heartbeat_on = ${schema}.job_now(),
-        retry_count = CASE WHEN j.started_on IS NOT NULL THEN j.retry_count + 1 ELSE j.retry_count END
-      WHERE j.name = $1 AND j.id = ANY(ARRAY(SELECT id FROM next))
-      RETURNING j.id, j.data, j.retry_count AS "retryCount", j.retry_limit AS "retryLimit", j.created_on AS "createdOn",
-        j.priority, j.singleton_key AS "singletonKey"`,
 
     fail: `
       WITH f AS (SELECT * FROM json_to_recordset($2::text::json) AS r(id uuid, attempt int, delay float8, error jsonb))
@@ -223,6 +179,8 @@ export function statementsOf(
       FROM unnest($1::text[]) AS q(name)
       LEFT JOIN ${job} j ON j.name = q.name AND j.state NOT IN ('completed', 'cancelled')
       GROUP BY q.name`,
+
+    tenantIndex: `CREATE INDEX IF NOT EXISTS nestjs_emissions_tenants ON ${job} (name, group_id, priority DESC, created_on) WHERE state < 'active' AND NOT blocked`,
 
     // What is at work, and what has become due, is looked for every second among all that is kept.
     indexes: [

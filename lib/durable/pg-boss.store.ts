@@ -1,13 +1,11 @@
 import { Logger } from '@nestjs/common';
-import type { JobWithMetadata, PgBoss } from 'pg-boss';
+import type { PgBoss } from 'pg-boss';
 import { ConfigurationError } from '../emission/emission.errors.js';
 import type { SqlExecutor } from '../emission/sql-executor.js';
 import type {
   Claim,
   DeliveryQueue,
-  DeliveryState,
   FailedClaim,
-  KeptError,
   OwedEmission,
   QueueCounts,
   QueuedDelivery,
@@ -15,35 +13,18 @@ import type {
 import type { DeliveryFilter, DeliveryStore } from './delivery.store.js';
 import { DeliveriesNotStoredError } from './durable.errors.js';
 import type { DurableOptions } from './durable.options.js';
+import { DIALECTS, type Dialect } from './dialect.js';
 import { Embedded } from './embedded.database.js';
 import { partnerOf } from './queue-name.js';
-import {
-  channelOf,
-  DIALECTS,
-  MOST_DUE,
-  statementsOf,
-  type Dialect,
-  type Statements,
-} from './pg-boss.statements.js';
-import { makeBoss, makeIndexes, startBoss } from './pg-boss.start.js';
-import type { StoredEmission } from './stored-emission.js';
+import { PgBossClaims } from './pg-boss.claims.js';
+import { openPgBoss } from './pg-boss.connection.js';
+import { channelOf, MOST_DUE, statementsOf, type Statements } from './pg-boss.statements.js';
+import { queuedDeliveryOf, STATES } from './queued-delivery.js';
+import { makeIndexes } from './pg-boss.start.js';
 
-const STATES: Record<DeliveryState, readonly string[]> = {
-  waiting: ['created', 'retry'],
-  running: ['active'],
-  completed: ['completed'],
-  dead: ['failed'],
-  discarded: ['cancelled'],
-};
 const NOBODY: ReadonlySet<string> = new Set();
 /** pg-boss hands one delivery of a key out at a time, in order, and none while one of them is to be retried or is dead. */
 const KEYED = 'key_strict_fifo';
-const UNIQUE_VIOLATION = '23505';
-
-type ClaimedJob = Pick<
-  JobWithMetadata<StoredEmission>,
-  'id' | 'data' | 'retryCount' | 'retryLimit' | 'createdOn' | 'priority' | 'singletonKey'
->;
 
 /**
  * Keeps deliveries in the tables of pg-boss, which makes and migrates them, deletes what has been kept long enough, and hands out
@@ -55,8 +36,7 @@ export class PgBossStore implements DeliveryStore {
   readonly #dialect: Dialect;
   readonly #sql: Statements;
   readonly #embedded: Embedded | undefined;
-  readonly #walksKeys: boolean;
-  readonly #lastKeys = new Map<string, string>();
+  readonly #claims: PgBossClaims;
   #boss: PgBoss | undefined;
   #listening: { close(): Promise<void> } | undefined;
 
@@ -64,44 +44,16 @@ export class PgBossStore implements DeliveryStore {
     this.#options = options;
     this.#dialect = DIALECTS[options.backend];
     this.#sql = statementsOf(options.schema, this.#dialect);
-    this.#walksKeys = options.backend === 'postgres';
+    this.#claims = new PgBossClaims(this.#sql, options.backend === 'postgres');
     this.#embedded = options.embedded === undefined ? undefined : new Embedded(options.embedded);
   }
 
   async open(): Promise<void> {
-    this.#boss = this.#options.boss ?? (await this.#start());
-    if (this.#options.boss !== undefined) await this.#check();
+    this.#boss = await openPgBoss(this.#options, this.#embedded);
     try {
-      if (this.#options.migrate) await makeIndexes(this.#boss, this.#options);
       if (this.#embedded?.isOurs === true) await this.#run(this.#sql.orphan);
     } catch (error) {
       await this.close();
-      throw error;
-    }
-  }
-
-  /** A pg-boss that was given is started, and has its tables where they are looked for. */
-  async #check(): Promise<void> {
-    const { schema, backend } = this.#options;
-    const { table } = this.#dialect;
-    const there = await this.#run(
-      'SELECT table_name FROM information_schema.tables WHERE table_schema = $1 AND table_name = $2',
-      [schema, table],
-    );
-    if (there.length > 0) return;
-    throw new ConfigurationError(
-      `The given pg-boss has no table ${schema}.${table}. Start it before it is given, and say what it was made with: ` +
-        `EmissionsDurableModule.forRoot({ boss, schema: '…', backend: '…' }); schema is '${schema}' and backend '${backend}' now.`,
-    );
-  }
-
-  async #start(): Promise<PgBoss> {
-    try {
-      const boss = await makeBoss(this.#options, await this.#embedded?.open());
-      await startBoss(boss, this.#options);
-      return boss;
-    } catch (error) {
-      await this.#embedded?.close();
       throw error;
     }
   }
@@ -127,6 +79,10 @@ export class PgBossStore implements DeliveryStore {
       if (there.has(name)) await boss.updateQueue(name, settings);
       // oxlint-disable-next-line no-await-in-loop
       else await boss.createQueue(name, { ...settings, policy: isKeyed ? KEYED : 'standard' });
+    }
+    if (this.#options.migrate) {
+      const sharesToo = queues.some(({ tenantConcurrency }) => tenantConcurrency !== undefined);
+      await makeIndexes(boss, this.#options, sharesToo);
     }
     const names = new Set(queues.map(({ name }) => name));
     return oursOf(there).filter((name) => !names.has(name));
@@ -168,51 +124,8 @@ export class PgBossStore implements DeliveryStore {
     return Number(stored);
   }
 
-  async claim(queue: DeliveryQueue, limit: number): Promise<Claim[]> {
-    const { name, isKeyed, tenantConcurrency } = queue;
-    const jobs =
-      isKeyed && tenantConcurrency === undefined && this.#walksKeys
-        ? await this.#claimKeys(name, limit)
-        : await this.#fetch(name, limit, tenantConcurrency);
-    return jobs.sort(byTurn).map(({ id, retryCount, retryLimit, data, createdOn }) => ({
-      id,
-      attempt: retryCount + 1,
-      maxAttempts: retryLimit + 1,
-      data,
-      storedAt: createdOn,
-    }));
-  }
-
-  #fetch(name: string, limit: number, groupConcurrency: number | undefined): Promise<ClaimedJob[]> {
-    return this.#boss!.fetch<StoredEmission>(name, {
-      batchSize: limit,
-      includeMetadata: true,
-      ...(groupConcurrency !== undefined && { groupConcurrency }),
-    });
-  }
-
-  /** Goes on behind the key that was last, so that each has its turn. */
-  async #claimKeys(name: string, limit: number): Promise<ClaimedJob[]> {
-    const after = this.#lastKeys.get(name) ?? '';
-    const claimed = await this.#claimKeysAfter(name, after, limit);
-    const all =
-      claimed.length === limit || after === ''
-        ? claimed
-        : claimed.concat(await this.#claimKeysAfter(name, '', limit - claimed.length));
-    const last = all.at(-1)?.singletonKey;
-    this.#lastKeys.set(name, all.length === limit ? last! : '');
-    return all;
-  }
-
-  async #claimKeysAfter(name: string, after: string, limit: number): Promise<ClaimedJob[]> {
-    try {
-      const rows = (await this.#run(this.#sql.claimKeys, [name, after, limit])) as never;
-      return (rows as ClaimedJob[]).sort((a, b) => (a.singletonKey! < b.singletonKey! ? -1 : 1));
-    } catch (error) {
-      // Another process was quicker with a delivery of the same key.
-      if ((error as { code?: unknown }).code === UNIQUE_VIOLATION) return [];
-      throw error;
-    }
+  claim(queue: DeliveryQueue, limit: number): Promise<Claim[]> {
+    return this.#claims.claim(this.#boss!, queue, limit);
   }
 
   async complete(
@@ -290,7 +203,7 @@ export class PgBossStore implements DeliveryStore {
     const rows = await this.#run(this.#sql.find, [
       ...[queues, ids ?? null, tenant === undefined ? null : laneOf(tenant), wanted, limit ?? 100],
     ]);
-    return rows.map(deliveryOf);
+    return rows.map(queuedDeliveryOf);
   }
 
   async retry(filter: DeliveryFilter): Promise<{ id: string; queue: string }[]> {
@@ -355,33 +268,4 @@ function idsOf(rows: Record<string, unknown>[]): ReadonlySet<string> {
 
 function parametersOf({ queues, ids, tenant }: DeliveryFilter): unknown[] {
   return [queues, ids ?? null, tenant === undefined ? null : laneOf(tenant)];
-}
-
-/** A batch comes back in no order. */
-function byTurn(a: ClaimedJob, b: ClaimedJob): number {
-  return (
-    b.priority - a.priority ||
-    a.createdOn.getTime() - b.createdOn.getTime() ||
-    (a.id < b.id ? -1 : 1)
-  );
-}
-
-function deliveryOf(row: Record<string, unknown>): QueuedDelivery {
-  const { id, queue, state, emission, retry_count, retry_limit, started_on, output } = row;
-  const states = Object.entries(STATES) as [DeliveryState, readonly string[]][];
-  const { errors } = (output ?? {}) as { errors?: readonly KeptError[] };
-  return {
-    id: id as string,
-    queue: queue as string,
-    state: states.find(([, names]) => names.includes(state as string))![0],
-    emission: emission as string,
-    tenant: (row['tenant'] as string | null) ?? undefined,
-    key: (row['key'] as string | null) ?? undefined,
-    attempts: started_on === null ? 0 : Number(retry_count) + 1,
-    maxAttempts: Number(retry_limit) + 1,
-    storedAt: row['created_on'] as Date,
-    dueAt: row['start_after'] as Date,
-    endedAt: (row['completed_on'] as Date | null) ?? undefined,
-    errors: Array.isArray(errors) ? errors : [],
-  };
 }

@@ -96,7 +96,7 @@ describe.each(DATABASES)('Deliveries of one key on %s', (name, makeDatabase) => 
     await until(() => keys.every((key) => endsOf(handlers.log, key).length === 20));
     expect(keys.map((key) => endsOf(handlers.log, key))).toEqual(keys.map(() => upTo(20)));
     expect(handlers.overlaps).toBe(0);
-  });
+  }, 30_000);
 
   it('wait while the one before them is tried again, and others do not', async () => {
     handlers.fails = ({ key, n }, attempt) => key === 'b' && n === 0 && attempt < 3;

@@ -134,6 +134,40 @@ describe.each(DATABASES)('The store on %s', (_, makeDatabase) => {
     await store.complete(keyed.name, seconds);
   });
 
+  it.each([false, true])(
+    'gives each tenant its share, however many of one are stored before those of others (with keys: %j)',
+    async (isKeyed) => {
+      const name = isKeyed ? 'shared/keyed' : 'shared';
+      const shared: DeliveryQueue = {
+        ...{ name, isKeyed, maxAttempts: 1, skipsDead: false, tenantConcurrency: 3 },
+      };
+      if (isKeyed) await store.prepare([shared, { ...shared, name: 'shared', isKeyed: false }]);
+      else await store.prepare([shared, { ...shared, name: 'shared/keyed', isKeyed: true }]);
+      const of = (tenant: string | undefined, count: number) =>
+        Array.from({ length: count }, (_each, i) =>
+          owed(name, { tenant, key: isKeyed ? `${tenant}-${i}` : undefined }),
+        );
+      const [noisy, quiet, other, nobodys] = [
+        of('noisy', 2_000),
+        of('quiet', 5),
+        of('other', 1),
+        of(undefined, 4),
+      ] as const;
+      await store.accept([...noisy, ...quiet, ...other, ...nobodys]);
+      const idsOf = (all: readonly { id: string }[]) => all.map(({ id }) => id);
+      const first = await store.claim(shared, 50);
+      const expected = [noisy.slice(0, 3), quiet.slice(0, 3), other, nobodys].flat();
+      expect(idsOf(first)).toEqual(idsOf(expected));
+      expect(await store.claim(shared, 50)).toEqual([]);
+      await store.complete(name, [first[0]!, first[3]!]);
+      const second = await store.claim(shared, 50);
+      expect(idsOf(second)).toEqual(idsOf([noisy[3]!, quiet[3]!]));
+      // No more than is asked for, the oldest first.
+      await store.complete(name, [...first.slice(1, 3), ...second]);
+      expect(idsOf(await store.claim(shared, 2))).toEqual(idsOf(noisy.slice(4, 6)));
+    },
+  );
+
   it('tells what is due, not what is to come', async () => {
     expect(await store.due(['h', keyed.name])).toEqual([]);
     await store.accept([owed('h', { delayMs: 60_000 }), owed(keyed.name)]);
