@@ -1,8 +1,8 @@
 // BullMQ on Redis, which cannot be in the transaction of a database. Its free version has no keys: what is to keep its order is a
 // queue of its own, worked one at a time.
 import { randomBytes } from 'node:crypto';
-import { Queue, Worker } from 'bullmq';
 import { bringUpServices } from '../../scripts/services.mjs';
+import { installed } from './installed.mjs';
 import { batches, Checked, CONCURRENCY, latency, ofTenants, rate, Waits } from './scenario.mjs';
 
 await bringUpServices();
@@ -12,6 +12,8 @@ const KEPT = { removeOnComplete: 1_000 };
 
 /** A queue of its own, and no trace of it in the end. */
 async function withQueue(work) {
+  installed(import.meta.dirname);
+  const { Queue, Worker } = await import('bullmq');
   const prefix = `bench:${randomBytes(5).toString('hex')}`;
   const queue = new Queue('work', { connection, prefix });
   try {

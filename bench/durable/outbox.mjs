@@ -1,8 +1,8 @@
 // @fullstackhouse/nestjs-outbox: runs on Nest 11, and so in a process and a folder of its own.
-import { execFile, execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { installed } from './installed.mjs';
 import { withDatabase } from './schema.mjs';
 
 const run = promisify(execFile);
@@ -11,9 +11,7 @@ const folder = join(import.meta.dirname, 'outbox');
 /** @param what `rate` or `latency` */
 export const outbox = (what, count) => () =>
   withDatabase(async (url) => {
-    if (!existsSync(join(folder, 'node_modules'))) {
-      execFileSync('npm', ['ci', '--loglevel=error'], { cwd: folder, stdio: 'inherit' });
-    }
+    installed(folder);
     const args = [join(folder, 'contender.mjs'), what, String(count)];
     const { stdout } = await run(process.execPath, args, {
       cwd: folder,
