@@ -1,15 +1,13 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import {
-  Controller,
   Injectable,
   Module,
-  Post,
-  UseInterceptors,
   type ModuleMetadata,
   type OnApplicationShutdown,
 } from '@nestjs/common';
-import { Emissions, EmissionsInterceptor, EmissionsModule, type Emission } from 'nestjs-emissions';
+import { EmissionsModule, type Emission } from 'nestjs-emissions';
 import { serve } from './support/app.js';
+import { HeldOrders } from './support/held-orders.js';
 import { silence } from './support/logs.js';
 import { closeAsNest11 } from './support/nest-11.js';
 import { rounds, until } from './support/until.js';
@@ -17,26 +15,9 @@ import { rounds, until } from './support/until.js';
 beforeEach(silence);
 
 let life: string[] = [];
-let arrived = false;
-let finish: () => void = () => {};
 beforeEach(() => {
   life = [];
-  arrived = false;
 });
-
-@Controller()
-class Orders {
-  constructor(private readonly emissions: Emissions) {}
-
-  @Post('orders')
-  @UseInterceptors(EmissionsInterceptor)
-  async place(): Promise<string> {
-    this.emissions.emit('order.created');
-    arrived = true;
-    await new Promise<void>((resolve) => (finish = resolve));
-    return 'placed';
-  }
-}
 
 /** What an adapter writes with. */
 @Injectable()
@@ -103,14 +84,15 @@ describe.each(['Nest 12', 'Nest 11'])('When an application closes (as %s does)',
     async (_, imports) => {
       const running = await serve({
         imports: [ConnectionModule, ...imports()!],
-        controllers: [Orders],
+        controllers: [HeldOrders],
       });
       if (version === 'Nest 11') closeAsNest11(running.app);
       const response = running.request('POST', '/orders', {}, { connection: 'close' });
-      await until(() => arrived);
+      const orders = running.app.get(HeldOrders);
+      await until(() => orders.arrived);
       const closing = running.close();
       await rounds(50);
-      finish();
+      orders.answer();
 
       expect((await response).status).toBe(201);
       await closing;

@@ -1,10 +1,7 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import {
-  Controller,
   Injectable,
   Module,
-  Post,
-  UseInterceptors,
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
   type OnModuleDestroy,
@@ -13,7 +10,6 @@ import {
 import { Test } from '@nestjs/testing';
 import {
   Emissions,
-  EmissionsInterceptor,
   EmissionsModule,
   OnEmission,
   PipelineClosedError,
@@ -22,6 +18,7 @@ import {
 import { HeldAdapter, RecordingAdapter } from './support/adapters.js';
 import { SERVERS, serve, start } from './support/app.js';
 import { emit } from './support/emit.js';
+import { HeldOrders } from './support/held-orders.js';
 import { captureLogs, silence } from './support/logs.js';
 import { listen } from './support/signals.js';
 import { rounds, until } from './support/until.js';
@@ -211,22 +208,6 @@ describe('When the application closes', () => {
 });
 
 describe.each(SERVERS)('A request that is running when the application closes (%s)', (server) => {
-  let arrived = false;
-  let finish: () => void = () => {};
-
-  @Controller()
-  class Orders {
-    constructor(private readonly emissions: Emissions) {}
-
-    @Post('orders')
-    @UseInterceptors(EmissionsInterceptor)
-    async place(): Promise<string> {
-      this.emissions.emit('order.created');
-      arrived = true;
-      await new Promise<void>((resolve) => (finish = resolve));
-      return 'placed';
-    }
-  }
   /** Takes a while for each batch. */
   @Injectable()
   class Slow extends Diary {
@@ -237,16 +218,16 @@ describe.each(SERVERS)('A request that is running when the application closes (%
   }
 
   it('is answered, and what it emitted is delivered before the adapters are closed', async () => {
-    arrived = false;
     const running = await serve(
-      { imports: [EmissionsModule.forRoot({ adapters: [Slow] })], controllers: [Orders] },
+      { imports: [EmissionsModule.forRoot({ adapters: [Slow] })], controllers: [HeldOrders] },
       server,
     );
     const response = running.request('POST', '/orders', {}, { connection: 'close' });
-    await until(() => arrived);
+    const orders = running.app.get(HeldOrders);
+    await until(() => orders.arrived);
     const closing = running.close();
     await rounds(50);
-    finish();
+    orders.answer();
 
     expect((await response).status).toBe(201);
     await closing;

@@ -1,61 +1,25 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import {
   CascadeDepthError,
   CrossTenantEmissionError,
-  EmissionsModule,
   IGNORED,
   type Emission,
-  type EmitOptions,
-  type HandlerOptions,
-  type Subscription,
 } from 'nestjs-emissions';
-import { RecordingAdapter } from '../support/adapters.js';
-import { start, type RunningApp } from '../support/app.js';
 import { emit, emitAndSettle, type Emitted } from '../support/emit.js';
+import { HandlerLab } from '../support/handler-lab.js';
 import { listen } from '../support/signals.js';
 import { rounds } from '../support/until.js';
 
-let running: RunningApp;
-let recorder: RecordingAdapter;
-let subscriptions: Subscription[] = [];
-beforeAll(async () => {
-  running = await start({
-    imports: [
-      EmissionsModule.forRoot({
-        adapters: [RecordingAdapter],
-        maxDepth: 4,
-        tenancy: { key: 'org' },
-      }),
-    ],
-  });
-  recorder = running.app.get(RecordingAdapter);
-});
-afterAll(() => running.close());
-afterEach(async () => {
-  await running.emissions.settled();
-  recorder.batches.length = 0;
-  for (const subscription of subscriptions) subscription.unsubscribe();
-  subscriptions = [];
-});
-
-/** Subscribes until the end of the test. */
-function on(
-  pattern: string,
-  method: (payload: unknown) => unknown,
-  options?: HandlerOptions,
-): void {
-  subscriptions.push(running.emissions.subscribe(pattern, method, options));
-}
+const lab = new HandlerLab({ maxDepth: 4, tenancy: { key: 'org' } });
+const { recorder, on, cascade } = lab;
 const named = (name: string): Emission => recorder.emissions.find((each) => each.name === name)!;
-const cascade = (name: string, payload?: unknown, options?: EmitOptions) =>
-  running.emissions.emit(name, payload, undefined, options);
 
 describe('What a handler emits', () => {
   it('reaches all adapters and handlers when it succeeds', async () => {
     const seen: string[] = [];
     on('a', () => void cascade('b'));
     on('b', () => void seen.push('b'));
-    await emitAndSettle(running.emissions, 'a');
+    await emitAndSettle(lab.emissions, 'a');
 
     expect(recorder.names).toEqual(['a', 'b']);
     expect(seen).toEqual(['b']);
@@ -71,7 +35,7 @@ describe('What a handler emits', () => {
       cascade('b');
       return end();
     });
-    await emitAndSettle(running.emissions, 'a');
+    await emitAndSettle(lab.emissions, 'a');
 
     expect(recorder.names).toEqual(['a']);
   });
@@ -86,7 +50,7 @@ describe('What a handler emits', () => {
       },
       { retry: { attempts: 3, backoffMs: 0 } },
     );
-    await emitAndSettle(running.emissions, 'a');
+    await emitAndSettle(lab.emissions, 'a');
 
     expect(recorder.emissions.slice(1).map(({ payload }) => payload)).toEqual([3]);
   });
@@ -96,16 +60,16 @@ describe('What a handler emits', () => {
       cascade('from.handler');
       await rounds();
     });
-    await running.emissions
+    await lab.emissions
       .run(async () => {
         cascade('a');
-        await running.emissions.flush();
+        await lab.emissions.flush();
         cascade('from.emitter');
         await rounds(2);
         throw new Error('fails after the flush');
       })
       .catch(() => {});
-    await running.emissions.settled();
+    await lab.emissions.settled();
 
     expect(recorder.names).toEqual(['a', 'from.handler']);
   });
@@ -121,8 +85,8 @@ describe('What a handler emits', () => {
       await rounds();
       seen.push('b');
     });
-    await emit(running.emissions, 'a');
-    await running.emissions.settled();
+    await emit(lab.emissions, 'a');
+    await lab.emissions.settled();
 
     expect(seen).toEqual(['b']);
   });
@@ -130,11 +94,11 @@ describe('What a handler emits', () => {
   it('may be flushed before the handler is done, and then stays delivered though it fails', async () => {
     on('a', async () => {
       cascade('progress');
-      await running.emissions.flush();
+      await lab.emissions.flush();
       cascade('done');
       throw new Error('no');
     });
-    await emitAndSettle(running.emissions, 'a');
+    await emitAndSettle(lab.emissions, 'a');
 
     expect(recorder.names).toEqual(['a', 'progress']);
   });
@@ -142,20 +106,20 @@ describe('What a handler emits', () => {
   it('in a nested run that fails is discarded, the rest is not', async () => {
     on('a', async () => {
       cascade('b');
-      await running.emissions.run(() => (cascade('c'), failWith('inner'))).catch(() => {});
+      await lab.emissions.run(() => (cascade('c'), failWith('inner'))).catch(() => {});
     });
-    await emitAndSettle(running.emissions, 'a');
+    await emitAndSettle(lab.emissions, 'a');
 
     expect(recorder.names).toEqual(['a', 'b']);
   });
 
   it('carries the correlation that a nested run of the handler says, if it says one', async () => {
     on('a', async () => {
-      await running.emissions.run(() => cascade('own'), { correlationId: 'batch-7' });
-      await running.emissions.run(() => cascade('same'), { source: 'job' });
+      await lab.emissions.run(() => cascade('own'), { correlationId: 'batch-7' });
+      await lab.emissions.run(() => cascade('same'), { source: 'job' });
       cascade('last');
     });
-    await emitAndSettle(running.emissions, 'a');
+    await emitAndSettle(lab.emissions, 'a');
     const a = named('a');
 
     expect(named('own')).toMatchObject({ correlationId: 'batch-7', causationId: a.id });
@@ -166,7 +130,7 @@ describe('What a handler emits', () => {
   it('carries the correlation, names its cause, and lies one deeper', async () => {
     on('a', () => void cascade('b'));
     on('b', () => void cascade('c'));
-    await emitAndSettle(running.emissions, 'before', 'a');
+    await emitAndSettle(lab.emissions, 'before', 'a');
     const [before, a, b, c] = ['before', 'a', 'b', 'c'].map(named);
 
     expect([a, b, c].map((each) => each!.correlationId)).toEqual(
@@ -180,7 +144,7 @@ describe('What a handler emits', () => {
     using log = listen('emissions:cascade:cut', 'emissions:handler:failed');
     on('ping', () => void cascade('pong'));
     on('pong', () => void cascade('ping'));
-    await emitAndSettle(running.emissions, 'ping');
+    await emitAndSettle(lab.emissions, 'ping');
     const path = ['ping', 'pong', 'ping', 'pong', 'ping', 'pong'];
 
     expect(recorder.names).toEqual(path.slice(0, 5));
@@ -193,7 +157,7 @@ describe('What a handler emits', () => {
     expect((failed!.error as Error).message).toMatch(
       /deeper than 4 handlers.*ping → pong.*maxDepth/,
     );
-    await emitAndSettle(running.emissions, 'still.alive');
+    await emitAndSettle(lab.emissions, 'still.alive');
     expect(recorder.names).toContain('still.alive');
   });
 
@@ -207,7 +171,7 @@ describe('What a handler emits', () => {
       }
     });
     const depths = async () => {
-      await emitAndSettle(running.emissions, 'loop');
+      await emitAndSettle(lab.emissions, 'loop');
       return recorder.names.filter((name) => name === 'loop').length;
     };
 
@@ -227,7 +191,7 @@ describe('The tenant of what a handler emits', () => {
   it('is that of its cause, all the way down', async () => {
     on('a', () => void cascade('b'));
     on('b', () => void cascade('c'));
-    await emitAndSettle(running.emissions, forTenant('one'));
+    await emitAndSettle(lab.emissions, forTenant('one'));
 
     expect(['a', 'b', 'c'].map((name) => named(name).tenant)).toEqual(['one', 'one', 'one']);
   });
@@ -235,12 +199,12 @@ describe('The tenant of what a handler emits', () => {
   it.each([
     ['the option tenant', () => cascade('b', {}, { tenant: 'two' })],
     ['the payload', () => cascade('b', { org: 'two' })],
-    ['the metadata', () => running.emissions.emit('b', {}, { org: 'two' })],
+    ['the metadata', () => lab.emissions.emit('b', {}, { org: 'two' })],
     ['crossTenant alone', () => cascade('b', { org: 'two' }, { crossTenant: true })],
   ])('cannot be another by %s: the handler fails, and nothing leaves', async (_, emitting) => {
     using log = listen('emissions:handler:failed');
     on('a', () => void emitting());
-    await emitAndSettle(running.emissions, forTenant('one'));
+    await emitAndSettle(lab.emissions, forTenant('one'));
 
     expect(recorder.names).toEqual(['a']);
     const { error } = log.all[0]!.message;
@@ -253,22 +217,22 @@ describe('The tenant of what a handler emits', () => {
   it('is another when the handler says that it means to', async () => {
     on('a', () => void cascade('b', {}, { tenant: 'two', crossTenant: true }));
     on('b', () => void cascade('c'));
-    await emitAndSettle(running.emissions, forTenant('one'));
+    await emitAndSettle(lab.emissions, forTenant('one'));
 
     expect(['b', 'c'].map((name) => named(name).tenant)).toEqual(['two', 'two']);
   });
 
   it('is up to the handler when its cause has none', async () => {
     on('a', () => void cascade('b', {}, { tenant: 'two' }));
-    await emitAndSettle(running.emissions, forTenant());
+    await emitAndSettle(lab.emissions, forTenant());
 
     expect(named('b').tenant).toBe('two');
   });
 
   it('is guarded in nested runs as well', async () => {
     using log = listen('emissions:handler:failed');
-    on('a', () => running.emissions.run(() => cascade('b', {}, { tenant: 'two' })));
-    await emitAndSettle(running.emissions, forTenant('one'));
+    on('a', () => lab.emissions.run(() => cascade('b', {}, { tenant: 'two' })));
+    await emitAndSettle(lab.emissions, forTenant('one'));
 
     expect(log.all[0]!.message.error).toBeInstanceOf(CrossTenantEmissionError);
     expect(recorder.names).toEqual(['a']);

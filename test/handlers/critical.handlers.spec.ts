@@ -1,57 +1,26 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import {
-  EmissionsModule,
-  IGNORED,
-  type Emission,
-  type HandlerOptions,
-  type Subscription,
-} from 'nestjs-emissions';
-import { RecordingAdapter } from '../support/adapters.js';
-import { start, type RunningApp } from '../support/app.js';
+import { describe, expect, it } from '@jest/globals';
+import { IGNORED, type Emission } from 'nestjs-emissions';
 import { emit, emitAndSettle } from '../support/emit.js';
+import { HandlerLab } from '../support/handler-lab.js';
 import { captureLogs } from '../support/logs.js';
 import { listen } from '../support/signals.js';
 import { rounds } from '../support/until.js';
 
-let running: RunningApp;
-let recorder: RecordingAdapter;
-let subscriptions: Subscription[] = [];
-beforeAll(async () => {
-  running = await start({
-    imports: [EmissionsModule.forRoot({ adapters: [RecordingAdapter], maxDepth: 4 })],
-  });
-  recorder = running.app.get(RecordingAdapter);
-});
-afterAll(() => running.close());
-afterEach(async () => {
-  await running.emissions.settled();
-  recorder.batches.length = 0;
-  for (const subscription of subscriptions) subscription.unsubscribe();
-  subscriptions = [];
-});
-
-/** Subscribes a critical handler until the end of the test. */
-function on(
-  pattern: string,
-  method: (payload: unknown, emission: Emission) => unknown,
-  options: HandlerOptions = {},
-): void {
-  subscriptions.push(running.emissions.subscribe(pattern, method, { critical: true, ...options }));
-}
-const cascade = (name: string, payload?: unknown) => running.emissions.emit(name, payload);
+const lab = new HandlerLab({ maxDepth: 4 }, { critical: true });
+const { recorder, on, cascade } = lab;
 
 describe('A critical handler', () => {
   it('runs inside the commit, before anything is handed over', async () => {
     let finish: () => void = () => {};
     let committed = false;
     on('a', () => new Promise<void>((resolve) => (finish = resolve)));
-    const commit = emit(running.emissions, 'a').then(() => (committed = true));
+    const commit = emit(lab.emissions, 'a').then(() => (committed = true));
     await rounds();
     expect([committed, recorder.names]).toEqual([false, []]);
     finish();
     await commit;
-    await running.emissions.settled();
+    await lab.emissions.settled();
 
     expect(recorder.names).toEqual(['a']);
   });
@@ -63,10 +32,10 @@ describe('A critical handler', () => {
     using logs = captureLogs();
     using log = listen('emissions:handler:failed', 'emissions:buffer:terminated');
     on('b', method, { id: 'Account.check' });
-    const commit = emit(running.emissions, 'a', 'b', 'c');
+    const commit = emit(lab.emissions, 'a', 'b', 'c');
 
     await expect(commit).rejects.toThrow(RangeError);
-    await running.emissions.settled();
+    await lab.emissions.settled();
     expect(recorder.names).toEqual([]);
     expect(log.of('emissions:handler:failed')).toEqual([
       {
@@ -87,12 +56,12 @@ describe('A critical handler', () => {
   it('is called for what is flushed; what could not be flushed stays in the buffer', async () => {
     let allowed = false;
     on('a', () => allowed || failWith(new Error('not yet')));
-    await running.emissions.run(async () => {
+    await lab.emissions.run(async () => {
       cascade('a');
-      await expect(running.emissions.flush()).rejects.toThrow('not yet');
+      await expect(lab.emissions.flush()).rejects.toThrow('not yet');
       allowed = true;
     });
-    await running.emissions.settled();
+    await lab.emissions.settled();
 
     expect(recorder.names).toEqual(['a']);
   });
@@ -108,7 +77,7 @@ describe('A critical handler', () => {
       };
     on('*', work('late'), { priority: 9 });
     on('*', work('early'), { priority: 1 });
-    await emit(running.emissions, 'a', 'b');
+    await emit(lab.emissions, 'a', 'b');
 
     expect(order).toEqual(
       ['a', 'b'].flatMap((name) =>
@@ -121,7 +90,7 @@ describe('A critical handler', () => {
     const called: string[] = [];
     on('a', () => failWith(new Error('no')), { priority: 0 });
     on('a', () => called.push('second'), { priority: 1 });
-    await expect(emit(running.emissions, 'a')).rejects.toThrow('no');
+    await expect(emit(lab.emissions, 'a')).rejects.toThrow('no');
 
     expect(called).toEqual([]);
   });
@@ -133,7 +102,7 @@ describe('A critical handler', () => {
       seen.push('b');
       expect([depth, causationId]).toEqual([1, correlationId]);
     });
-    await emitAndSettle(running.emissions, 'a', 'z');
+    await emitAndSettle(lab.emissions, 'a', 'z');
 
     expect(seen).toEqual(['b']);
     expect(recorder.batches.map((batch) => batch.map(({ name }) => name))).toEqual([
@@ -144,8 +113,8 @@ describe('A critical handler', () => {
   it('takes what it emitted down with it when a later one fails', async () => {
     on('a', () => void cascade('b'));
     on('b', () => failWith(new Error('no')));
-    await expect(emit(running.emissions, 'a')).rejects.toThrow('no');
-    await running.emissions.settled();
+    await expect(emit(lab.emissions, 'a')).rejects.toThrow('no');
+    await lab.emissions.settled();
 
     expect(recorder.names).toEqual([]);
   });
@@ -153,7 +122,7 @@ describe('A critical handler', () => {
   it('adds nothing when it ignores the emission, and the commit goes on', async () => {
     using log = listen('emissions:handler:ignored');
     on('a', () => (cascade('b'), IGNORED));
-    await emitAndSettle(running.emissions, 'a');
+    await emitAndSettle(lab.emissions, 'a');
 
     expect(recorder.names).toEqual(['a']);
     expect(log.all).toHaveLength(1);
@@ -162,7 +131,7 @@ describe('A critical handler', () => {
   it('that loops is cut at maxDepth, and the commit fails', async () => {
     on('loop', () => void cascade('loop'));
 
-    await expect(emit(running.emissions, 'loop')).rejects.toThrow(/loop → loop/);
+    await expect(emit(lab.emissions, 'loop')).rejects.toThrow(/loop → loop/);
     expect(recorder.names).toEqual([]);
   });
 
@@ -170,7 +139,7 @@ describe('A critical handler', () => {
     const transaction = new AsyncLocalStorage<string>();
     const found: unknown[] = [];
     on('a', () => found.push(transaction.getStore()));
-    await transaction.run('tx', () => emit(running.emissions, 'a'));
+    await transaction.run('tx', () => emit(lab.emissions, 'a'));
 
     expect(found).toEqual(['tx']);
   });
@@ -180,21 +149,21 @@ describe('A critical handler', () => {
     on('a', (payload) => seen.push(payload), {
       interested: ({ payload }: Emission<any>) => Number(payload) > 1,
     });
-    await emit(running.emissions, ['a', 1], ['a', 2]);
+    await emit(lab.emissions, ['a', 1], ['a', 2]);
 
     expect(seen).toEqual([2]);
   });
 
   it('is listed as critical, and is gone when it is unsubscribed', async () => {
-    const subscription = running.emissions.subscribe('a', () => failWith(new Error('no')), {
+    const subscription = lab.emissions.subscribe('a', () => failWith(new Error('no')), {
       critical: true,
       id: 'guard',
     });
-    expect(running.emissions.describe().handlers).toMatchObject([{ id: 'guard', critical: true }]);
+    expect(lab.emissions.describe().handlers).toMatchObject([{ id: 'guard', critical: true }]);
     subscription.unsubscribe();
-    await emitAndSettle(running.emissions, 'a');
+    await emitAndSettle(lab.emissions, 'a');
 
-    expect(running.emissions.describe().handlers).toEqual([]);
+    expect(lab.emissions.describe().handlers).toEqual([]);
     expect(recorder.names).toEqual(['a']);
   });
 });

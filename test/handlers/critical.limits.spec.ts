@@ -1,46 +1,21 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import {
   DeliveryTimeoutError,
   EmissionsModule,
   PipelineClosedError,
   ShutdownError,
   type Emission,
-  type HandlerOptions,
-  type Subscription,
 } from 'nestjs-emissions';
 import { HeldAdapter, RecordingAdapter } from '../support/adapters.js';
-import { start, type RunningApp } from '../support/app.js';
+import { start } from '../support/app.js';
 import { emit, emitAndSettle } from '../support/emit.js';
+import { HandlerLab } from '../support/handler-lab.js';
 import { captureLogs } from '../support/logs.js';
 import { listen } from '../support/signals.js';
 import { rounds, until } from '../support/until.js';
 
-let running: RunningApp;
-let recorder: RecordingAdapter;
-let subscriptions: Subscription[] = [];
-beforeAll(async () => {
-  running = await start({
-    imports: [EmissionsModule.forRoot({ adapters: [RecordingAdapter], maxDepth: 4 })],
-  });
-  recorder = running.app.get(RecordingAdapter);
-});
-afterAll(() => running.close());
-afterEach(async () => {
-  await running.emissions.settled();
-  recorder.batches.length = 0;
-  for (const subscription of subscriptions) subscription.unsubscribe();
-  subscriptions = [];
-});
-
-/** Subscribes a critical handler until the end of the test. */
-function on(
-  pattern: string,
-  method: (payload: unknown, emission: Emission) => unknown,
-  options: HandlerOptions = {},
-): void {
-  subscriptions.push(running.emissions.subscribe(pattern, method, { critical: true, ...options }));
-}
-const cascade = (name: string, payload?: unknown) => running.emissions.emit(name, payload);
+const lab = new HandlerLab({ maxDepth: 4 }, { critical: true });
+const { recorder, on, cascade } = lab;
 
 describe('A critical handler at its limits', () => {
   it('has timeoutMs: the commit fails, and what the handler does later counts for nothing', async () => {
@@ -54,10 +29,10 @@ describe('A critical handler at its limits', () => {
       },
       { timeoutMs: 5 },
     );
-    await expect(emit(running.emissions, 'a')).rejects.toThrow(DeliveryTimeoutError);
+    await expect(emit(lab.emissions, 'a')).rejects.toThrow(DeliveryTimeoutError);
     finish();
     await rounds();
-    await running.emissions.settled();
+    await lab.emissions.settled();
 
     expect(recorder.names).toEqual([]);
     expect(log.all.map(({ channel }) => channel)).toEqual(['emissions:handler:failed']);
@@ -66,10 +41,10 @@ describe('A critical handler at its limits', () => {
   it('is waited for by whoever waits for everything to settle, also when it fails', async () => {
     let fail: (error: Error) => void = () => {};
     on('a', () => new Promise<void>((_, reject) => (fail = reject)));
-    const commit = emit(running.emissions, 'a').catch((error: Error) => error.message);
+    const commit = emit(lab.emissions, 'a').catch((error: Error) => error.message);
     await rounds();
-    await expect(running.emissions.settled({ timeoutMs: 5 })).rejects.toThrow(/in progress: 1/);
-    const settled = running.emissions.settled();
+    await expect(lab.emissions.settled({ timeoutMs: 5 })).rejects.toThrow(/in progress: 1/);
+    const settled = lab.emissions.settled();
     fail(new Error('no'));
 
     expect(await commit).toBe('no');
@@ -107,7 +82,7 @@ describe('A critical handler at its limits', () => {
     using log = listen('emissions:handler:failed');
     const seen: unknown[] = [];
     on('a', () => seen.push('called'), { interested: () => failWith(new Error('who knows')) });
-    await expect(emit(running.emissions, 'a')).rejects.toThrow('who knows');
+    await expect(emit(lab.emissions, 'a')).rejects.toThrow('who knows');
 
     expect([seen, recorder.names]).toEqual([[], []]);
     expect(log.all.map(({ message }) => message.phase)).toEqual(['interested']);
@@ -117,8 +92,8 @@ describe('A critical handler at its limits', () => {
     using log = listen('emissions:handler:failed');
     const seen: string[] = [];
     const method = (_: unknown, { name }: Emission) => seen.push(name);
-    const hostile = running.emissions.subscribe(/^(a+)+$/, method, { critical: true });
-    await emitAndSettle(running.emissions, `${'a'.repeat(40)}!`, 'aaa');
+    const hostile = lab.emissions.subscribe(/^(a+)+$/, method, { critical: true });
+    await emitAndSettle(lab.emissions, `${'a'.repeat(40)}!`, 'aaa');
     hostile.unsubscribe();
 
     expect(seen).toEqual(['aaa']);
@@ -137,14 +112,14 @@ describe('A critical handler at its limits', () => {
 
   it('has run when the commit is refused for want of room: what it emitted does not leave either', async () => {
     const full = new HeldAdapter();
-    running.emissions.addAdapter('full', full, { capacity: 1, overflow: 'reject' });
+    lab.emissions.addAdapter('full', full, { capacity: 1, overflow: 'reject' });
     on('a', () => void cascade('b'));
-    await expect(emit(running.emissions, 'a')).rejects.toThrow(/full/);
-    await emit(running.emissions, 'c');
+    await expect(emit(lab.emissions, 'a')).rejects.toThrow(/full/);
+    await emit(lab.emissions, 'c');
     await until(() => full.running === 1);
     full.release();
-    await running.emissions.removeAdapter('full');
-    await running.emissions.settled();
+    await lab.emissions.removeAdapter('full');
+    await lab.emissions.settled();
 
     expect(recorder.names).toEqual(['c']);
   });
