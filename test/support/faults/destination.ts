@@ -34,7 +34,8 @@ export interface FaultyServer {
   /** Why it is not to be had here; undefined when it is. */
   readonly missing?: string | undefined;
   start(): Promise<Pick<OwnServer, 'port' | 'kill' | 'start' | typeof Symbol.asyncDispose>>;
-  readonly destinations: readonly ((port: number) => Promise<FaultyDestination>)[];
+  /** Makes them: `id` names what they are on the server, so that several processes have the same. */
+  readonly destinations: readonly ((port: number, id?: string) => Promise<FaultyDestination>)[];
 }
 
 /** How long each adapter waits for an answer in these tests, in milliseconds. */

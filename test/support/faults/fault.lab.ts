@@ -1,4 +1,4 @@
-import type { ModuleMetadata } from '@nestjs/common';
+import type { ModuleMetadata, Type } from '@nestjs/common';
 import {
   EmissionsModule,
   OnEmission,
@@ -38,6 +38,8 @@ export class FaultLab implements AsyncDisposable {
   readonly wire: Wire;
   /** Rejections that nobody has handled. */
   readonly unhandled: unknown[] = [];
+  /** Of the batches that were delivered. */
+  largestBatch = 0;
   readonly #note = (error: unknown): void => void this.unhandled.push(error);
   readonly #bystander: RecordingAdapter;
   readonly #handled: number[];
@@ -68,14 +70,16 @@ export class FaultLab implements AsyncDisposable {
       consumer = PATIENT,
       pipeline = {},
       imports = [],
+      id,
     }: {
       consumer?: object;
       pipeline?: EmissionsOptions['pipeline'] & object;
       imports?: NonNullable<ModuleMetadata['imports']>;
+      id?: string;
     } = {},
   ): Promise<FaultLab> {
     const wire = await wireTo(port);
-    const made = await Promise.all(destinations.map((make) => make(port)));
+    const made = await Promise.all(destinations.map((make) => make(port, id)));
     const bystander = new RecordingAdapter();
     const handled: number[] = [];
     class Handlers {
@@ -102,6 +106,23 @@ export class FaultLab implements AsyncDisposable {
     return lab;
   }
 
+  /** A provider of the application. */
+  get<T>(type: Type<T>): T {
+    return this.#running!.app.get(type, { strict: false });
+  }
+
+  /** So many have been emitted by another process. */
+  expect(count: number): void {
+    while (this.#emitted.length < count) this.#next();
+  }
+
+  #next(): Numbered {
+    const n = this.#emitted.length + 1;
+    const payload = { n, key: `key ${n % KEYS}` };
+    this.#emitted.push(payload);
+    return payload;
+  }
+
   /** Emits so many, five in a commit, each of one of a few keys. */
   async emit(count: number): Promise<void> {
     const { emissions } = this.#running!;
@@ -109,9 +130,7 @@ export class FaultLab implements AsyncDisposable {
       // oxlint-disable-next-line no-await-in-loop -- one commit behind another: their order is looked at
       await emissions.run(() => {
         for (let i = 0; i < Math.min(5, left); i++) {
-          const n = this.#emitted.length + 1;
-          const payload = { n, key: `key ${n % KEYS}` };
-          this.#emitted.push(payload);
+          const payload = this.#next();
           emissions.emit('happened', payload, undefined, { key: payload.key });
         }
       });
@@ -181,6 +200,7 @@ export class FaultLab implements AsyncDisposable {
     const adapter = await destination.adapter(this.wire.port);
     const deliver = adapter.deliver.bind(adapter);
     adapter.deliver = async (batch, context) => {
+      this.largestBatch = Math.max(this.largestBatch, batch.length);
       try {
         await deliver(batch, context);
       } catch (error) {

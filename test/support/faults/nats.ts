@@ -23,8 +23,11 @@ export const NATS: FaultyServer = {
 };
 
 /** What the adapter of this library delivers to. */
-export async function jetStream(port: number): Promise<FaultyDestination> {
-  const name = `faults_${randomUUID()}`;
+export async function jetStream(
+  port: number,
+  id: string = randomUUID(),
+): Promise<FaultyDestination> {
+  const name = `faults_${id}`;
   const asked = async <T>(work: (connection: NatsConnection) => Promise<T>): Promise<T> => {
     const connection = await connect({ servers: `127.0.0.1:${port}` });
     try {
@@ -67,8 +70,8 @@ export async function jetStream(port: number): Promise<FaultyDestination> {
   };
 }
 
-async function core(port: number): Promise<FaultyDestination> {
-  const subject = `faults_${randomUUID()}`;
+async function core(port: number, id: string = randomUUID()): Promise<FaultyDestination> {
+  const subject = `core_${id}`;
   const arrived: Numbered[] = [];
   const connection = await connect({
     ...{ servers: `127.0.0.1:${port}`, maxReconnectAttempts: -1, reconnectTimeWait: 20 },

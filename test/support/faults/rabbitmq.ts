@@ -25,8 +25,8 @@ export const RABBITMQ: FaultyServer = {
 const promise: AdapterPromise = { keeps: 'everything', repeats: 'what was tried again' };
 
 /** What the adapter of this library delivers to. */
-export async function direct(port: number): Promise<FaultyDestination> {
-  const queue = `faults-${randomUUID()}`;
+export async function direct(port: number, id: string = randomUUID()): Promise<FaultyDestination> {
+  const queue = `faults-${id}`;
   return {
     ...(await reading(port, queue, ({ headers, body }) => emissionOf({ headers, body }).payload)),
     name: 'rabbitmq',
@@ -41,8 +41,8 @@ export async function direct(port: number): Promise<FaultyDestination> {
   };
 }
 
-async function throughNest(port: number): Promise<FaultyDestination> {
-  const queue = `faults-${randomUUID()}`;
+async function throughNest(port: number, id: string = randomUUID()): Promise<FaultyDestination> {
+  const queue = `nest-${id}`;
   const payloadOf = ({ body }: Message): unknown => {
     const { data } = JSON.parse(body.toString()) as { data: unknown };
     return fromCloudEvent(data).payload;

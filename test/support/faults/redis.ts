@@ -22,8 +22,8 @@ export const REDIS: FaultyServer = {
 };
 
 /** What the adapter of this library delivers to. */
-export async function streams(port: number): Promise<FaultyDestination> {
-  const stream = `faults:${randomUUID()}`;
+export async function streams(port: number, id: string = randomUUID()): Promise<FaultyDestination> {
+  const stream = `faults:${id}`;
   return {
     name: 'redis-streams',
     promise: { keeps: 'everything', repeats: 'what was tried again' },
@@ -46,8 +46,8 @@ export async function streams(port: number): Promise<FaultyDestination> {
   };
 }
 
-async function published(port: number): Promise<FaultyDestination> {
-  const channel = `faults:${randomUUID()}`;
+async function published(port: number, id: string = randomUUID()): Promise<FaultyDestination> {
+  const channel = `told:${id}`;
   const arrived: Numbered[] = [];
   const reader = await connected(port);
   await reader.subscribe(channel, (message) => {
