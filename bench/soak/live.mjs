@@ -28,14 +28,20 @@ const emissions = app.get(Emissions);
 let slow = 0;
 onSignal('emissions:gateway:slow', () => slow++);
 
+const frame = (body) => Buffer.concat([Buffer.from([0x81, 0x80 | body.length, 0, 0, 0, 0]), Buffer.from(body)]);
+
 /** Follows everything, and then never reads again; comes back whenever it is cut off. */
 async function deaf() {
   const { port, hostname } = new URL(url);
   const tcp = connectTcp(Number(port), hostname);
   tcp.on('error', () => {});
-  tcp.once('close', () => stopping || setTimeout(deaf, 500));
   await once(tcp, 'connect');
-  const frame = (body) => Buffer.concat([Buffer.from([0x81, 0x80 | body.length, 0, 0, 0, 0]), Buffer.from(body)]);
+  // One that reads nothing does not learn that it was cut off, unless it writes.
+  const writing = setInterval(() => tcp.write(frame('3')), 500);
+  tcp.once('close', () => {
+    clearInterval(writing);
+    if (!stopping) setTimeout(deaf, 500);
+  });
   tcp.write(
     `GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: ${hostname}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
       'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n',

@@ -49,11 +49,12 @@ function start() {
 }
 
 async function place(id: number): Promise<void> {
-  await fetch(`${second}/orders`, {
+  const answer = await fetch(`${second}/orders`, {
     method: 'POST',
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ id, quantity: 1 }),
+    body: JSON.stringify({ id: String(id), quantity: 1 }),
   });
+  if (!answer.ok) throw new Error(`The order was refused: ${await answer.text()}`);
 }
 
 function until(count: number): Promise<void> {
