@@ -168,6 +168,23 @@ describe.each(DATABASES)('The store on %s', (_, makeDatabase) => {
     },
   );
 
+  it('lets no priority change the order of a key, and lets it choose among what has none', async () => {
+    const as = (queue: string, priority: number): OwedEmission =>
+      owed(queue, { owed: [{ queue, priority }] });
+    const ofKey = [as(keyed.name, 9), as(keyed.name, 0)];
+    const others = [as('h', 9), as('h', 0), as('h', 5)] as const;
+    await store.accept([...ofKey, ...others]);
+    const [first] = (await store.claim(keyed, 10)) as [Claim];
+    expect(first.id).toBe(ofKey[0]!.id);
+    await store.complete(keyed.name, [first]);
+    const [second] = (await store.claim(keyed, 10)) as [Claim];
+    expect(second.id).toBe(ofKey[1]!.id);
+    await store.complete(keyed.name, [second]);
+    const claims = await store.claim(parallel, 10);
+    expect(claims.map(({ id }) => id)).toEqual([others[1].id, others[2].id, others[0].id]);
+    await store.complete('h', claims);
+  });
+
   it('tells what is due, not what is to come', async () => {
     expect(await store.due(['h', keyed.name])).toEqual([]);
     await store.accept([owed('h', { delayMs: 60_000 }), owed(keyed.name)]);
