@@ -25,6 +25,8 @@ import { makeIndexes } from './pg-boss.start.js';
 const NOBODY: ReadonlySet<string> = new Set();
 /** pg-boss hands one delivery of a key out at a time, in order, and none while one of them is to be retried or is dead. */
 const KEYED = 'key_strict_fifo';
+/** The id of no delivery. */
+const NO_DELIVERY = '00000000-0000-0000-0000-000000000000';
 
 /**
  * Keeps deliveries in the tables of pg-boss, which makes and migrates them, deletes what has been kept long enough, and hands out
@@ -79,6 +81,10 @@ export class PgBossStore implements DeliveryStore {
       if (there.has(name)) await boss.updateQueue(name, settings);
       // oxlint-disable-next-line no-await-in-loop
       else await boss.createQueue(name, { ...settings, policy: isKeyed ? KEYED : 'standard' });
+      // pg-boss looks a queue up when it first settles something of it, on a connection of its own: where there is one session
+      // alone (PGlite), that would wait for the very transaction that settles.
+      // oxlint-disable-next-line no-await-in-loop
+      await boss.touch(name, NO_DELIVERY);
     }
     if (this.#options.migrate) {
       const sharesToo = queues.some(({ tenantConcurrency }) => tenantConcurrency !== undefined);

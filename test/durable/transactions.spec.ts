@@ -305,6 +305,29 @@ describe('A transaction of PGlite', () => {
     await database.close();
   }, 30_000);
 
+  it('of a handler completes its delivery, though that is the first one of its queue', async () => {
+    using log = listen('emissions:delivery:completed');
+    const database = await PGlite.create();
+    const running = await start({
+      imports: [
+        EmissionsModule.forRoot(),
+        EmissionsDurableModule.forRoot({ embedded: database, pollMs: 50 }),
+      ],
+      providers: [Handlers],
+    });
+    const { emissions, app } = running;
+    await database.exec('CREATE TABLE rows (id int)');
+    app.get(Handlers).works = (n, context) =>
+      context.transaction(fromPglite(database), (tx) =>
+        tx.query('INSERT INTO rows VALUES ($1)', [n]),
+      );
+    await emissions.run(() => void emissions.emit('work', 1, {}, { key: 'k' }));
+    await until(() => log.all.length === 1);
+    expect((await database.query('SELECT id FROM rows')).rows).toEqual([{ id: 1 }]);
+    await running.close();
+    await database.close();
+  }, 30_000);
+
   it('is asked for with what opens transactions', async () => {
     const running = await start({ imports: [EmissionsModule.forRoot()] });
     const { emissions } = running;
