@@ -109,6 +109,8 @@ export class EmissionBuffer {
   }
 
   /**
+   * Puts an emission behind those it holds.
+   *
    * @throws BufferFullError when it holds as many as it may; that is signalled, and what it holds stays
    * @throws BufferClosedError when it has ended
    */

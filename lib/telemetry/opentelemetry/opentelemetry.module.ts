@@ -60,6 +60,7 @@ class OpenTelemetryLauncher implements OnModuleInit, OnApplicationShutdown {
  */
 @Module({})
 export class EmissionsOpenTelemetryModule {
+  /** Takes the providers that are registered globally, unless the options name others. Once, beside `EmissionsModule`. */
   static forRoot(options: Partial<EmissionsOpenTelemetryOptions> = {}): DynamicModule {
     return {
       module: EmissionsOpenTelemetryModule,
