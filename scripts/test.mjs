@@ -1,7 +1,7 @@
 /**
  * `npm test`: everything the project asks of itself, one step after another, and how many passed.
  * A step is one passed or one failed, a step with jest as many as it has tests. What a step prints
- * is shown when it fails. The last line is `N passed, N failed` (and `, N skipped`, if any).
+ * is shown when it fails; of a step that `says` something, its last line otherwise. The last line is `N passed, N failed` (and `, N skipped`, if any).
  *
  * `npm test -- <pattern>` is for daily work: jest alone, on the sources, with these arguments.
  */
@@ -37,6 +37,13 @@ const steps = [
   { name: 'publint', command: 'publint --strict', onDist: true },
   { name: 'attw', command: 'attw --pack . --profile esm-only', onDist: true },
   { name: 'API reports', command: 'node scripts/api.mjs', onDist: true },
+  { name: 'API reference', command: `${scripts.docs} --emit none` },
+  {
+    name: 'applications of the package',
+    command: 'node scripts/packaging.mjs',
+    onDist: true,
+    says: true,
+  },
   ...samples.map((name) => ({
     name: `sample ${name}`,
     command: `tsc -p sample/${name}`,
@@ -76,8 +83,8 @@ for (const step of steps) {
   for (const key of Object.keys(total)) total[key] += result.counts[key];
 
   const ok = result.counts.failed === 0;
-  const counts = step.isJest ? `${seconds.padEnd(10)}${sum(result.counts)}` : seconds;
-  console.log(line(ok ? 'ok' : 'FAILED', step.name, counts));
+  const more = step.isJest ? sum(result.counts) : step.says && ok ? lastLine(result.output) : '';
+  console.log(line(ok ? 'ok' : 'FAILED', step.name, `${seconds.padEnd(10)}${more}`.trimEnd()));
   if (step.name === 'build') built = ok;
   if (!ok) {
     failedSteps.push(step.name);
@@ -123,6 +130,10 @@ function skipped(step, report) {
       .filter(({ status }) => status === 'pending' || status === 'todo')
       .map(({ fullName }) => `  ${step}: ${relative(root, suite.name)}: ${fullName}`),
   );
+}
+
+function lastLine(text) {
+  return text.trimEnd().split('\n').at(-1);
 }
 
 function line(state, name, detail) {
