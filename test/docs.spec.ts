@@ -1,35 +1,96 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { EMISSIONS_CHANNELS } from 'nestjs-emissions';
 import { emissionsHealthOptions } from '../lib/telemetry/terminus/health.options.js';
 import {
+  anchorsOf,
   codeOf,
   errorsIn,
   linksOf,
   marked,
   messagesOf,
   pages,
+  shownOf,
+  tabledOptionsOf,
   tableOf,
   textOf,
 } from './support/documentation.js';
+import { documentedOptions } from './support/documented-options.js';
 import { root } from './support/imports.js';
 
+const INDEX = 'docs/README.md';
 const TELEMETRY = 'docs/telemetry.md';
 
 describe('The guides', () => {
-  it('show code that compiles', () => {
-    const blocks = pages().flatMap((page) => codeOf(page));
+  it('show code that compiles, and so does the README', () => {
+    const blocks = ['README.md', ...pages()]
+      .flatMap((page) => codeOf(page))
+      .filter(({ runs }) => runs === undefined);
     expect(blocks.length).toBeGreaterThan(5);
     expect(errorsIn(blocks)).toEqual([]);
   }, 60_000);
 
-  it('are found from the README, and lead to what is there', () => {
-    expect(linksOf('README.md')).toEqual(expect.arrayContaining(pages()));
+  it('show the examples that run, to the letter', () => {
+    const shown = pages().flatMap((page) => codeOf(page).filter(({ runs }) => runs !== undefined));
+    expect(shown.length).toBeGreaterThan(0);
+    expect(shown.map(({ page, runs, code }) => [page, runs, code])).toEqual(
+      shown.map(({ page, runs }) => [page, runs, shownOf(runs!)]),
+    );
+  });
+
+  it('show every example that is made to be shown', () => {
+    const examples = readdirSync(join(root, 'test', 'guides'), {
+      recursive: true,
+      encoding: 'utf8',
+    })
+      .filter((file) => file.endsWith('.ts'))
+      .map((file) => `test/guides/${file}`);
+    const shown = pages().flatMap((page) => codeOf(page).map(({ runs }) => runs));
+    expect(examples.filter((file) => !shown.includes(file))).toEqual([]);
+  });
+
+  it('name options there are, with the defaults they have', () => {
+    const known = new Map(
+      documentedOptions().flatMap(({ type, options }) =>
+        options.map(({ name, byDefault }) => [`${type}.${name}`, byDefault ?? 'none']),
+      ),
+    );
+    const tabled = pages().flatMap((page) => tabledOptionsOf(page));
+    expect(tabled.length).toBeGreaterThan(20);
+    expect(tabled.map((each) => [each.page, each.name, each.byDefault ?? 'none'])).toEqual(
+      tabled.map(({ page, type, name }) => [page, name, known.get(`${type}.${name}`)]),
+    );
+  }, 60_000);
+
+  it('are listed in their index, which the README leads to, and lead to what is there', () => {
+    expect(linksOf('README.md')).toContain(INDEX);
+    expect([INDEX, ...linksOf(INDEX)]).toEqual(expect.arrayContaining(pages()));
     for (const page of pages()) {
       for (const link of linksOf(page))
-        expect([link, existsSync(join(root, link))]).toEqual([link, true]);
+        expect([page, link, existsSync(join(root, link))]).toEqual([page, link, true]);
     }
+  });
+});
+
+describe('Links', () => {
+  it('to headings lead to one there is', () => {
+    const links = ['README.md', 'CONTRIBUTING.md', ...pages()].flatMap((page) => anchorsOf(page));
+    expect(links.length).toBeGreaterThan(5);
+    expect(links.filter(([, isThere]) => !isThere)).toEqual([]);
+  });
+});
+
+describe('The reference', () => {
+  it('is made of every entry point', () => {
+    const { entryPoints } = JSON.parse(textOf('lib/typedoc.json')) as { entryPoints: string[] };
+    const { exports } = JSON.parse(textOf('package.json')) as { exports: Record<string, unknown> };
+    const entries = Object.values(exports)
+      .filter((target) => typeof target === 'object')
+      .map((target) =>
+        (target as { default: string }).default.replace(/^\.\/dist\/(.*)\.js$/, '$1.ts'),
+      );
+    expect(entryPoints.toSorted()).toEqual(entries.toSorted());
   });
 });
 
@@ -59,12 +120,6 @@ describe('The guide to telemetry', () => {
     ]);
     const { rules } = emissionsHealthOptions;
     expect(rows).toEqual(Object.entries(rules).map(([name, rule]) => [name, rule.default]));
-  });
-
-  it('shows the Prometheus example that its test runs, to the letter', () => {
-    const app = textOf('test/support/prometheus.app.ts');
-    const [, region] = /\/\/ #region docs\n([^]*?)\/\/ #endregion/.exec(app)!;
-    expect(textOf(TELEMETRY)).toContain(`\`\`\`ts\n${region!}\`\`\``);
   });
 
   it('alerts about metrics there are', () => {

@@ -10,12 +10,22 @@ export interface DocumentedCode {
   readonly line: number;
   /** What the block takes for granted: the comment `<!-- given: … -->` above it. */
   readonly given: string;
+  /** The file that it is a part of, and that tests run: the comment `<!-- runs: … -->` above it. */
+  readonly runs?: string | undefined;
   readonly code: string;
 }
 
-/** The guides. */
+/** One row of a table of options: the comment `<!-- options: HandlerOptions -->` above it says whose. */
+export interface TabledOption {
+  readonly page: string;
+  readonly type: string;
+  readonly name: string;
+  readonly byDefault: string | undefined;
+}
+
+/** The guides; not the reference that `npm run docs` makes of the doc comments, in a folder below. */
 export function pages(): string[] {
-  return readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+  return readdirSync(join(root, 'docs'))
     .filter((file) => file.endsWith('.md'))
     .map((file) => `docs/${file}`)
     .sort();
@@ -29,13 +39,43 @@ export function textOf(page: string): string {
 /** Its blocks of TypeScript. */
 export function codeOf(page: string): DocumentedCode[] {
   const text = textOf(page);
-  const blocks = text.matchAll(/(?:<!-- given:\n([^]*?)-->\n+)?^ *```ts\n([^]*?)^ *```$/gm);
-  return Array.from(blocks, ({ index, 1: given = '', 2: code }) => ({
+  const blocks = text.matchAll(
+    /(?:<!-- given:\n([^]*?)-->\n+|<!-- runs: (\S+) -->\n+)?^ *```ts\n([^]*?)^ *```$/gm,
+  );
+  return Array.from(blocks, ({ index, 1: given = '', 2: runs, 3: code }) => ({
     page,
     line: text.slice(0, index).split('\n').length,
     given,
+    runs,
     code: code!,
   }));
+}
+
+/** The part of a file that a page shows: what stands between `// #region docs` and `// #endregion`. */
+export function shownOf(file: string): string {
+  const [, region] = /\/\/ #region \w+\n([^]*?)\n*\/\/ #endregion/.exec(textOf(file)) ?? [];
+  if (region === undefined) throw new Error(`${file} has no region to show.`);
+  return `${region}\n`;
+}
+
+/** The rows of its tables of options. */
+export function tabledOptionsOf(page: string): TabledOption[] {
+  const tables = textOf(page).matchAll(/<!-- options: (\w+) -->\n+((?:^\|.*\n)+)/gm);
+  return Array.from(tables).flatMap(([, type, table]) =>
+    table!
+      .trim()
+      .split('\n')
+      .slice(2)
+      .map((row) => {
+        const [, name, byDefault] = row.split(/(?<!\\)\|/);
+        return {
+          page,
+          type: type!,
+          name: marked(name!)[0]!,
+          byDefault: marked(byDefault!)[0]?.replaceAll('\\|', '|'),
+        };
+      }),
+  );
 }
 
 /** The cells of the table whose first heading is the given one; without the marks of code. */
@@ -117,4 +157,23 @@ export function messagesOf(file = 'lib/telemetry/channels.ts'): Map<string, stri
 export function linksOf(page: string): string[] {
   const links = textOf(page).matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g);
   return Array.from(links, ([, path]) => join(dirname(page), path!));
+}
+
+/** Its links to a heading, of itself or of another page, and whether there is such a heading. */
+export function anchorsOf(page: string): [link: string, isThere: boolean][] {
+  const links = textOf(page).matchAll(/\]\((?!https?:)([^)#]*)#([^)]+)\)/g);
+  return Array.from(links, ([, path, anchor]) => {
+    const target = path === '' ? page : join(dirname(page), path!);
+    return [`${target}#${anchor!}`, headingsOf(target).includes(anchor!)];
+  });
+}
+
+/** Its headings, as they are linked to. */
+function headingsOf(page: string): string[] {
+  return [...textOf(page).matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
+    heading!
+      .toLowerCase()
+      .replaceAll(/[^\w\s-]/g, '')
+      .replaceAll(' ', '-'),
+  );
 }
