@@ -22,7 +22,12 @@ export { EmissionsGatewayModule } from './gateway.module.js';
 export type { GatewayAddress, GatewayIdentity, GatewayOptions } from './gateway.options.js';
 export type { HistoryOptions } from './history.options.js';
 export { jwtAuthentication } from './jwt-authentication.js';
-export type { JwtAuthentication } from './jwt-authentication.js';
+export type {
+  JwtAuthentication,
+  JwtClaims,
+  JwtDemands,
+  JwtKeyFinder,
+} from './jwt-authentication.js';
 export type { MemberFilter } from './members.js';
 export type { ChannelAnswer, Presence, PresenceAnswer, Refusal } from './request.js';
 export type { EventSink } from './stream-follower.js';

@@ -1,17 +1,50 @@
-import type { CryptoKey, JWTPayload, JWTVerifyGetKey, JWTVerifyOptions } from 'jose';
+import type { webcrypto } from 'node:crypto';
 import type { Socket } from 'socket.io';
 import { ConfigurationError } from '../emission/emission.errors.js';
 import { quote } from '../emission/quote.js';
 import type { GatewayIdentity } from './gateway.options.js';
 
+/** What a JSON Web Token says. Written out, as applications need not have jose. */
+export interface JwtClaims {
+  readonly iss?: string;
+  readonly sub?: string;
+  readonly aud?: string | string[];
+  readonly jti?: string;
+  /** Seconds since 1970, as are `exp` and `iat`. */
+  readonly nbf?: number;
+  readonly exp?: number;
+  readonly iat?: number;
+  readonly [claim: string]: unknown;
+}
+
+/** What is demanded of a token; the options of jose's `jwtVerify`. */
+export interface JwtDemands {
+  /** Those that you sign with; a token that is signed otherwise is refused. */
+  readonly algorithms: string[];
+  readonly issuer?: string | string[];
+  readonly audience?: string | string[];
+  readonly subject?: string;
+  readonly typ?: string;
+  /** Seconds, or a span such as '5s'. */
+  readonly clockTolerance?: string | number;
+  /** The same, since `iat`. */
+  readonly maxTokenAge?: string | number;
+  readonly currentDate?: Date;
+  readonly requiredClaims?: string[];
+  readonly crit?: Record<string, boolean>;
+}
+
+/** Finds the key that a token is signed with: `createRemoteJWKSet(url)` of jose. */
+export type JwtKeyFinder = (header?: any, token?: any) => unknown;
+
 /** How a JSON Web Token tells who is there. */
 export interface JwtAuthentication<I extends GatewayIdentity> {
   /** A shared secret of 32 bytes or more, a public key, or what finds one: `createRemoteJWKSet(url)` of `jose`. */
-  readonly key: Uint8Array | CryptoKey | JWTVerifyGetKey;
-  /** What is demanded of the token: `issuer`, `audience`, `algorithms` and more of jose's `jwtVerify`. */
-  readonly verify: JWTVerifyOptions & { readonly algorithms: string[] };
+  readonly key: Uint8Array | webcrypto.CryptoKey | JwtKeyFinder;
+  /** What is demanded of the token. */
+  readonly verify: JwtDemands;
   /** Makes the identity of the claims. Without `expiresAt` in it, the connection ends when the token does. */
-  readonly identity: (claims: JWTPayload, socket: Socket) => I | Promise<I>;
+  readonly identity: (claims: JwtClaims, socket: Socket) => I | Promise<I>;
 }
 
 /**
@@ -51,9 +84,7 @@ export function jwtAuthentication<I extends GatewayIdentity>({
     const token: unknown = (socket.handshake.auth as { token?: unknown }).token;
     if (typeof token !== 'string') throw new Error('no token in auth.token.');
     const { jwtVerify } = await import('jose');
-    const { payload } = await (typeof key === 'function'
-      ? jwtVerify(token, key, verify)
-      : jwtVerify(token, key, verify));
+    const { payload } = await jwtVerify(token, key as Parameters<typeof jwtVerify>[1], verify);
     const found = await identity(payload, socket);
     if (payload.exp === undefined || found.expiresAt !== undefined) return found;
     return { ...found, expiresAt: payload.exp * 1_000 };
