@@ -48,28 +48,32 @@ const DEFAULT_SOURCE = '/nestjs-emissions';
  */
 export function toCloudEvent(emission: Emission): CloudEvent {
   const { traceparent, tracestate } = emission.metadata;
-  return {
+  const { source, key, tenant, topic, causationId, initializedAt, ttlMs } = emission;
+  // One behind another, in this order: spreading what there is costs several times as much.
+  const event: Partial<CloudEvent> = {
     specversion: '1.0',
     id: emission.id,
-    source: emission.source === undefined ? DEFAULT_SOURCE : uriReference(emission.source),
+    source: source === undefined ? DEFAULT_SOURCE : uriReference(source),
     type: emission.name,
     time: timestamp(emission.occurredAt),
     datacontenttype: 'application/json',
-    ...defined('subject', emission.key),
-    data: toJsonValue(emission.payload),
-    ...defined('traceparent', isText(traceparent) ? traceparent : undefined),
-    ...defined('tracestate', isText(tracestate) ? tracestate : undefined),
-    ...defined('tenant', emission.tenant),
-    ...defined('topic', emission.topic),
-    correlationid: emission.correlationId,
-    ...defined('causationid', emission.causationId),
-    depth: emission.depth,
-    occurredat: String(emission.occurredAt),
-    ...defined('initializedat', decimal(emission.initializedAt)),
-    ...defined('ttlms', decimal(emission.ttlMs)),
-    ...defined('emissionsource', emission.source),
-    ...defined('metadata', jsonOf(emission.metadata)),
   };
+  if (key !== undefined) event.subject = key;
+  event.data = toJsonValue(emission.payload);
+  if (isText(traceparent)) event.traceparent = traceparent;
+  if (isText(tracestate)) event.tracestate = tracestate;
+  if (tenant !== undefined) event.tenant = tenant;
+  if (topic !== undefined) event.topic = topic;
+  event.correlationid = emission.correlationId;
+  if (causationId !== undefined) event.causationid = causationId;
+  event.depth = emission.depth;
+  event.occurredat = String(emission.occurredAt);
+  if (initializedAt !== undefined) event.initializedat = String(initializedAt);
+  if (ttlMs !== undefined) event.ttlms = String(ttlMs);
+  if (source !== undefined) event.emissionsource = source;
+  const metadata = jsonOf(emission.metadata);
+  if (metadata !== undefined) event.metadata = metadata;
+  return event as CloudEvent;
 }
 
 /**
@@ -114,10 +118,6 @@ function uriReference(source: string): string {
   return URI_REFERENCE.test(source) ? source : encodeURIComponent(source.toWellFormed());
 }
 
-function decimal(value: number | undefined): string | undefined {
-  return value === undefined ? undefined : String(value);
-}
-
 /** As JSON without control characters, which strings of attributes may not have; nothing when it is empty. */
 function jsonOf(metadata: Readonly<Record<string, unknown>>): string | undefined {
   const json = JSON.stringify(toJsonValue(metadata));
@@ -133,7 +133,7 @@ function isText(value: unknown): value is string {
 /** RFC 3339 with microseconds. */
 function timestamp(time: number): string {
   const micros = Math.floor((time % 1) * 1_000);
-  return new Date(time).toISOString().replace('Z', `${String(micros).padStart(3, '0')}Z`);
+  return `${new Date(time).toISOString().slice(0, -1)}${String(micros).padStart(3, '0')}Z`;
 }
 
 type Given = Readonly<Partial<Record<keyof CloudEvent | 'data_base64', unknown>>>;

@@ -8,6 +8,15 @@ import { types } from 'node:util';
 export function toJsonValue(value: unknown): unknown {
   if (typeof value === 'bigint') return value.toString();
   if (typeof value !== 'object' || value === null) return value;
+  return isPlain(value) ? objectOf(value) : specialOf(value);
+}
+
+/** The most there is of: it has nothing of its own that would be lost. */
+function isPlain(value: object): boolean {
+  return Object.getPrototypeOf(value) === Object.prototype && !('toJSON' in value);
+}
+
+function specialOf(value: object): unknown {
   if (types.isMap(value)) {
     return Array.from(value, ([key, item]) => [toJsonValue(key), toJsonValue(item)]);
   }
@@ -34,11 +43,14 @@ export function toJsonValue(value: unknown): unknown {
 }
 
 function objectOf(value: object): unknown {
+  const given = value as Readonly<Record<string, unknown>>;
+  const keys = Object.keys(given);
   let changed = false;
-  const entries = Object.entries(value).map(([key, item]) => {
+  const items = keys.map((key) => {
+    const item = given[key];
     const json = toJsonValue(item);
     changed ||= !Object.is(json, item);
-    return [key, json] as const;
+    return json;
   });
-  return changed ? Object.fromEntries(entries) : value;
+  return changed ? Object.fromEntries(keys.map((key, i) => [key, items[i]])) : value;
 }
