@@ -17,6 +17,7 @@ import { writeEmission, type WrittenEmission } from '../record-format.js';
 import { Undelivered } from '../undelivered.js';
 import { AddressGuard } from './address-guard.js';
 import { failureOf, keyOf, nameOf, restOf, urlOf } from './endpoint.js';
+import { Patience } from './patience.js';
 import { Signer } from './signature.js';
 import {
   webhookOptions,
@@ -192,28 +193,33 @@ export class WebhookAdapter implements EmissionAdapter, OnApplicationShutdown {
   async #request({ emission, endpoint, written }: Owed, signal: AbortSignal): Promise<number> {
     const { timeoutMs, maxRetryAfterMs, allowHttp } = this.#options;
     const timestamp = Math.floor(Date.now() / 1_000);
-    const { statusCode, headers, body } = await request(urlOf(endpoint, allowHttp), {
-      dispatcher: this.#agent,
-      method: 'POST',
-      headers: {
-        ...written.headers,
-        ...endpoint.headers,
-        'webhook-id': emission.id,
-        'webhook-timestamp': String(timestamp),
-        'webhook-signature': this.#signer.sign(
-          ...([endpoint.secrets, emission.id, timestamp, written.body] as const),
-        ),
-      },
-      body: written.body,
-      signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
-    });
-    // What counts is the status: an answer that goes on and on, or breaks off, is one.
-    await body.dump().catch(() => {});
-    const key = keyOf(endpoint);
-    const restMs = restOf(statusCode, headers['retry-after']);
-    if (restMs > 0) this.#resting.set(key, Date.now() + Math.min(restMs, maxRetryAfterMs));
-    else this.#resting.delete(key);
-    return statusCode;
+    const patience = new Patience(signal, timeoutMs);
+    try {
+      const { statusCode, headers, body } = await request(urlOf(endpoint, allowHttp), {
+        dispatcher: this.#agent,
+        method: 'POST',
+        headers: {
+          ...written.headers,
+          ...endpoint.headers,
+          'webhook-id': emission.id,
+          'webhook-timestamp': String(timestamp),
+          'webhook-signature': this.#signer.sign(
+            ...([endpoint.secrets, emission.id, timestamp, written.body] as const),
+          ),
+        },
+        body: written.body,
+        signal: patience.signal,
+      });
+      // What counts is the status: an answer that goes on and on, or breaks off, is one.
+      await body.dump().catch(() => {});
+      const key = keyOf(endpoint);
+      const restMs = restOf(statusCode, headers['retry-after']);
+      if (restMs > 0) this.#resting.set(key, Date.now() + Math.min(restMs, maxRetryAfterMs));
+      else this.#resting.delete(key);
+      return statusCode;
+    } finally {
+      patience.end();
+    }
   }
 
   /** Says who it was, and what, in words of ours. */

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Kafka, logLevel, Partitioners } from 'kafkajs';
-import type { Emission } from 'nestjs-emissions';
+import { Emissions, type Emission } from 'nestjs-emissions';
 import { KafkaAdapter, type KafkaOptions } from 'nestjs-emissions/kafka';
-import { createEmission } from 'nestjs-emissions/testing';
-import { persist } from '../../support/until.js';
+import { createEmission, serveAdapter } from 'nestjs-emissions/testing';
 import { hasStandIn, startStandIn, topicOf, wiresTo, type StandIn } from '../../support/kafka.js';
+import { listen } from '../../support/signals.js';
+import { persist, until } from '../../support/until.js';
 
 const PRODUCE = 0;
 const NOT_LEADER = 6;
@@ -158,6 +159,46 @@ describeKafka('A KafkaAdapter in front of a stand-in that fails (librdkafka)', (
     await end.send(1);
     expect(await end.payloads()).toEqual([1]);
   });
+
+  it.each([
+    ['stop and come back', ['down 1', 'down 2', 'down 3'], ['up 1', 'up 2', 'up 3']],
+    ['answer with errors', [`errors ${PRODUCE} ${`${NOT_LEADER} `.repeat(30)}`.trim()], []],
+  ])(
+    'loses nothing, and keeps the order of each key, while servers %s in the middle',
+    async (_, faults, mending) => {
+      await using end = await topicOf(kafka.brokers);
+      const destination = end.topic;
+      const useFactory = () =>
+        new KafkaAdapter({ brokers: kafka.brokers, destination, timeoutMs: 500 });
+      const app = await serveAdapter(
+        { useFactory },
+        { batchSize: 20, retry: { attempts: 100, backoffMs: 20, factor: 1 } },
+      );
+      const emissions = app.get(Emissions);
+      using signals = listen('emissions:adapter:retried');
+      const emit = (from: number) =>
+        emissions.run(() => {
+          for (let n = from; n < from + 100; n++) {
+            emissions.emit('e', n, undefined, { key: `key ${n % 7}` });
+          }
+        });
+      await emit(0);
+      await Promise.all(faults.map((line) => kafka.tell(line)));
+      await emit(100);
+      await until(() => signals.all.length > 0);
+      await Promise.all(mending.map((line) => kafka.tell(line)));
+      await emit(200);
+      await app.close();
+
+      const numbers = (await end.payloads()) as number[];
+      for (let key = 0; key < 7; key++) {
+        const arrived = [...new Set(numbers.filter((n) => n % 7 === key))];
+        const emitted = Array.from({ length: 300 }, (__, n) => n).filter((n) => n % 7 === key);
+        expect(arrived).toEqual(emitted);
+      }
+    },
+    20_000,
+  );
 
   describe('when connections fail', () => {
     const through = async (timeoutMs: number) => {
