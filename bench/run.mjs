@@ -27,7 +27,7 @@ const machine = describeMachine();
 const results = join(here, 'results');
 mkdirSync(results, { recursive: true });
 let missed = 0;
-for (const name of positionals.length > 0 ? positionals : ['emit', 'isolation', 'memory', 'http', 'live', 'durable']) {
+for (const name of positionals.length > 0 ? positionals : ['emit', 'isolation', 'memory', 'http', 'live', 'durable', 'brokers']) {
   const { default: question } = await import(`./${name}.mjs`);
   const figures = await measure(name, question, { rounds: values.rounds, only: values.only });
   const report = printReport(name, question, figures, machine);
