@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { FaultyDestination, FaultyServer } from '../support/faults/destination.js';
 import { FaultLab, type Findings } from '../support/faults/fault.lab.js';
 import { HTTP } from '../support/faults/http.js';
+import { KAFKA } from '../support/faults/kafka.js';
 import { NATS } from '../support/faults/nats.js';
 import { RABBITMQ } from '../support/faults/rabbitmq.js';
 import { REDIS } from '../support/faults/redis.js';
@@ -10,7 +11,7 @@ import { persist, until } from '../support/until.js';
 
 jest.setTimeout(30_000);
 
-describe.each([REDIS, RABBITMQ, NATS, HTTP, TCP])('An application with $name', (which) => {
+describe.each([KAFKA, REDIS, RABBITMQ, NATS, HTTP, TCP])('An application with $name', (which) => {
   const { missing } = which;
   const there = missing === undefined ? describe : describe.skip;
   let server: Awaited<ReturnType<FaultyServer['start']>>;

@@ -15,7 +15,7 @@ export interface StoredRecord {
   readonly key: string | undefined;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
-  /** Who has sent it, and its number there: by this Kafka knows what it has already. */
+  /** Its partition, who has sent it, and its number among theirs: by this Kafka knows what it has already. */
   readonly number: string;
 }
 
@@ -74,7 +74,7 @@ export class TopicReader implements AsyncDisposable {
         for (const { offsetDelta, timestampDelta, key, value, headers } of batch.records) {
           const offset = batch.firstOffset + BigInt(offsetDelta);
           if (offset < BigInt(records.length)) continue;
-          const number = `${batch.producerId}/${batch.producerEpoch}: ${batch.firstSequence + offsetDelta}`;
+          const number = `${partition} ${batch.producerId}/${batch.producerEpoch}: ${batch.firstSequence + offsetDelta}`;
           records.push({
             ...{ partition, offset, number, timestamp: batch.firstTimestamp + timestampDelta },
             ...{ key: key?.toString(), body: Buffer.from(value ?? '') },
@@ -124,12 +124,7 @@ export async function wiresTo(
   const ports = brokers.split(',').map((broker) => Number(broker.split(':')[1]));
   const wires: Wire[] = [];
   const alter = (bytes: Buffer): Buffer => {
-    for (const [index, wire] of wires.entries()) {
-      const said = addressOf(ports[index]!);
-      for (let at = bytes.indexOf(said); at !== -1; at = bytes.indexOf(said, at + 1)) {
-        addressOf(wire.port).copy(bytes, at);
-      }
-    }
+    for (const [index, wire] of wires.entries()) moveAddress(bytes, ports[index]!, wire.port);
     return bytes;
   };
   for (const port of ports) {
@@ -147,6 +142,15 @@ export async function wiresTo(
       await Promise.all(wires.map((wire) => wire[Symbol.asyncDispose]()));
     },
   };
+}
+
+/** Puts an address on loopback in the place of another, wherever a server says that it is there. */
+export function moveAddress(bytes: Buffer, from: number, to: number): Buffer {
+  const said = addressOf(from);
+  for (let at = bytes.indexOf(said); at !== -1; at = bytes.indexOf(said, at + 1)) {
+    addressOf(to).copy(bytes, at);
+  }
+  return bytes;
 }
 
 /** As it stands in a response: a text with its length, and a number. */
@@ -169,8 +173,8 @@ export function hasStandIn(): boolean {
   return spawnSync(PYTHON, ['-c', look]).status === 0;
 }
 
-export async function startStandIn(): Promise<StandIn> {
-  const child = spawn(PYTHON, [join(root, 'scripts', 'kafka-stand-in.py'), '3'], {
+export async function startStandIn(servers = 3): Promise<StandIn> {
+  const child = spawn(PYTHON, [join(root, 'scripts', 'kafka-stand-in.py'), String(servers)], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();

@@ -4,7 +4,7 @@ import type { Emission } from '../../emission/emission.js';
 import { ConfigurationError } from '../../emission/emission.errors.js';
 import { BrokerConnectionError, BrokerRefusedError } from '../broker.errors.js';
 import { RecordWriter, type BrokerRecord } from '../broker-record.js';
-import { inTime } from '../in-time.js';
+import { closesInTime, inTime } from '../in-time.js';
 import type { Undelivered } from '../undelivered.js';
 import { kafkaOptions, type KafkaOptions } from './kafka.options.js';
 import { partsOf, reasonOf, refusalIn, type KafkaSender } from './kafka.sender.js';
@@ -74,10 +74,7 @@ export class KafkaAdapter implements EmissionAdapter, OnModuleInit, OnApplicatio
     if (own === undefined) return;
     this.#own = undefined;
     this.#sender = undefined;
-    // Everything has been answered or given up; a server that is gone has nothing to say to that.
-    await inTime(own.close(true), this.#options.timeoutMs, 'Kafka has not answered').catch(
-      () => {},
-    );
+    await closesInTime(own.close(true), this.#options.timeoutMs);
   }
 
   interested(emission: Emission): boolean {

@@ -6,6 +6,7 @@ import {
   type OptionSet,
 } from '../../emission/option-set.js';
 import { recordRules, type RecordOptions } from '../broker-record.js';
+import { clientOptions, type ClientOptions } from '../client-options.js';
 import type { KafkaJsProducer } from './kafkajs.sender.js';
 import type { PlatformaticProducer } from './platformatic.sender.js';
 
@@ -25,9 +26,9 @@ export interface KafkaOptions extends RecordOptions {
    * What `new Producer` of `@platformatic/kafka` takes besides: `{ clientId, tls, sasl, autocreateTopics, compression }`. Unless this
    * says otherwise, the producer is idempotent, compresses with `lz4`, and makes no topics.
    */
-  connection?: Readonly<Record<string, unknown>>;
+  connection?: ClientOptions;
   /** What each send takes besides: `{ compression: CompressionTypes.GZIP }` for `kafkajs`. */
-  send?: Readonly<Record<string, unknown>>;
+  send?: ClientOptions;
   /**
    * How long Kafka may take for a batch, in milliseconds. Within it, the adapter's own producer tries again what was not answered,
    * and Kafka stores it once; later, the batch has failed, and may have arrived.
@@ -35,9 +36,6 @@ export interface KafkaOptions extends RecordOptions {
    */
   timeoutMs: number;
 }
-
-const isObject = (given: unknown): boolean =>
-  typeof given === 'object' && given !== null && !Array.isArray(given);
 
 /** The rules of {@link KafkaOptions}. */
 export const kafkaOptions: OptionSet<KafkaOptions> = defineOptions<KafkaOptions>({
@@ -50,7 +48,7 @@ export const kafkaOptions: OptionSet<KafkaOptions> = defineOptions<KafkaOptions>
     },
   ),
   brokers: text(),
-  connection: value('an object of options of Producer', isObject),
-  send: value('an object of options of send', isObject),
+  connection: clientOptions('Producer'),
+  send: clientOptions('send'),
   timeoutMs: milliseconds({ min: 1, default: 10_000 }),
 });

@@ -34,6 +34,8 @@ export interface FaultyServer {
   /** Why it is not to be had here; undefined when it is. */
   readonly missing?: string | undefined;
   start(): Promise<Pick<OwnServer, 'port' | 'kill' | 'start' | typeof Symbol.asyncDispose>>;
+  /** Makes what the server says fit for whoever comes through a wire, where it says on which port it is. */
+  readonly alter?: (bytes: Buffer, port: number, wire: number) => Buffer;
   /** Makes them: `id` names what they are on the server, so that several processes have the same. */
   readonly destinations: readonly ((port: number, id?: string) => Promise<FaultyDestination>)[];
 }

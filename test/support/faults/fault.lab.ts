@@ -64,7 +64,7 @@ export class FaultLab implements AsyncDisposable {
 
   /** Makes the destinations, and starts the application; `imports` are what it needs for `consumer`. */
   static async start(
-    { destinations }: FaultyServer,
+    { destinations, alter = (bytes) => bytes }: FaultyServer,
     port: number,
     {
       consumer = PATIENT,
@@ -78,7 +78,7 @@ export class FaultLab implements AsyncDisposable {
       id?: string;
     } = {},
   ): Promise<FaultLab> {
-    const wire = await wireTo(port);
+    const wire: Wire = await wireTo(port, (bytes) => alter(bytes, port, wire.port));
     const made = await Promise.all(destinations.map((make) => make(port, id)));
     const bystander = new RecordingAdapter();
     const handled: number[] = [];
