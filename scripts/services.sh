@@ -112,8 +112,10 @@ redis_ready() { [ "$(redis-cli -h 127.0.0.1 -p "$REDIS_PORT" ping 2>/dev/null)" 
 up_redis() {
   alive redis redis-server && return 0
   port_free_or_die redis "$REDIS_PORT"
-  local d=$SERVICES_DIR/redis aof=no; mkdir -p "$d"; [ "$SERVICES_DURABLE" = 1 ] && aof=yes
-  exec_bg redis redis-server --bind 127.0.0.1 --port "$REDIS_PORT" --dir "$d" --save '' --appendonly $aof \
+  local d=$SERVICES_DIR/redis aof=(no); mkdir -p "$d"
+  # not every second: then it may answer before it has written
+  [ "$SERVICES_DURABLE" = 1 ] && aof=(yes --appendfsync always)
+  exec_bg redis redis-server --bind 127.0.0.1 --port "$REDIS_PORT" --dir "$d" --save '' --appendonly "${aof[@]}" \
     --daemonize no --protected-mode yes
   wait_for redis redis_ready
 }

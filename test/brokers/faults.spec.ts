@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import type { FaultyDestination, FaultyServer } from '../support/faults/destination.js';
-import { FaultLab, type Findings } from '../support/faults/fault.lab.js';
+import type { FaultyServer } from '../support/faults/destination.js';
+import { brokenBy, FaultLab } from '../support/faults/fault.lab.js';
 import { HTTP } from '../support/faults/http.js';
 import { KAFKA } from '../support/faults/kafka.js';
 import { NATS } from '../support/faults/nats.js';
@@ -91,21 +91,6 @@ async function expectAsPromised(lab: FaultLab, { isRestart = false } = {}): Prom
       expect({ name: destination.name, ...broken }).toEqual({ name: destination.name });
     }, 500);
   }
-}
-
-/** What was not kept of what the destination promises. */
-function brokenBy(
-  { lost, repeated, unexplained, inversions }: Findings,
-  { promise: { keeps, repeats } }: FaultyDestination,
-  isRestart: boolean,
-): Partial<Findings> {
-  const mayLose = keeps === 'nothing' || (isRestart && keeps === 'all but restarts');
-  return {
-    ...(!mayLose && lost.length > 0 && { lost }),
-    ...(repeats === 'nothing' && repeated.length > 0 && { repeated }),
-    ...(repeats !== 'anything' && unexplained.length > 0 && { unexplained }),
-    ...(keeps !== 'nothing' && inversions > 0 && { inversions }),
-  };
 }
 
 /** How many sockets and timers there are in this process. */

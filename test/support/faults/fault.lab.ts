@@ -32,6 +32,21 @@ export interface Findings {
   readonly inversions: number;
 }
 
+/** What was not kept of what a destination promises. */
+export function brokenBy(
+  { lost, repeated, unexplained, inversions }: Findings,
+  { promise: { keeps, repeats } }: FaultyDestination,
+  isRestart: boolean,
+): Partial<Findings> {
+  const mayLose = keeps === 'nothing' || (isRestart && keeps === 'all but restarts');
+  return {
+    ...(!mayLose && lost.length > 0 && { lost }),
+    ...(repeats === 'nothing' && repeated.length > 0 && { repeated }),
+    ...(repeats !== 'anything' && unexplained.length > 0 && { unexplained }),
+    ...(keeps !== 'nothing' && inversions > 0 && { inversions }),
+  };
+}
+
 /** A whole application that delivers to the destinations of one server, through a wire, and to others beside. */
 export class FaultLab implements AsyncDisposable {
   readonly destinations: readonly FaultyDestination[];
@@ -162,13 +177,14 @@ export class FaultLab implements AsyncDisposable {
   }
 
   async findings({ name, arrivals }: FaultyDestination): Promise<Findings> {
-    const arrived = (await arrivals()).map(({ n }) => n);
-    const first = [...new Set(arrived)];
-    const repeated = first.filter((n) => arrived.indexOf(n) !== arrived.lastIndexOf(n));
+    const times = new Map<number, number>();
+    for (const { n } of await arrivals()) times.set(n, (times.get(n) ?? 0) + 1);
+    const first = [...times.keys()];
+    const repeated = first.filter((n) => times.get(n)! > 1);
     const triedAgain = this.#triedAgain.get(name)!;
     const byKey = Map.groupBy(first, (n) => n % KEYS);
     return {
-      lost: this.#emitted.map(({ n }) => n).filter((n) => !first.includes(n)),
+      lost: this.#emitted.map(({ n }) => n).filter((n) => !times.has(n)),
       repeated,
       unexplained: repeated.filter((n) => !triedAgain.has(n)),
       inversions: [...byKey.values()].flatMap((all) => all.filter((n, i) => n < all[i - 1]!))

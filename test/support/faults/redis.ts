@@ -31,6 +31,7 @@ export async function streams(port: number, id: string = randomUUID()): Promise<
       new RedisStreamsAdapter({
         url: `redis://127.0.0.1:${through}`,
         destination: stream,
+        maxLength: 0,
         timeoutMs: ANSWER_MS,
       }),
     arrivals: async () => {
