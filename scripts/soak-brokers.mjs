@@ -17,7 +17,7 @@ const { values } = parseArgs({
     only: { type: 'string', default: '' },
   },
 });
-const { brokenBy, FaultLab } = await import('../test/support/faults/fault.lab.ts');
+const { brokenBy, FaultLab, PATIENT } = await import('../test/support/faults/fault.lab.ts');
 const { HTTP } = await import('../test/support/faults/http.ts');
 const { NATS } = await import('../test/support/faults/nats.ts');
 const { RABBITMQ } = await import('../test/support/faults/rabbitmq.ts');
@@ -32,7 +32,9 @@ for (const which of [REDIS, RABBITMQ, NATS, HTTP, TCP]) {
 
 async function soak(which) {
   const server = await which.start();
-  const lab = await FaultLab.start(which, server.port);
+  // Nothing is refused, however long a server takes to come back.
+  const consumer = { ...PATIENT, capacity: 1_000_000 };
+  const lab = await FaultLab.start(which, server.port, { consumer });
   const faults = faultsOf(lab.wire, server);
   const counts = {};
   let emitted = 0;

@@ -37,3 +37,8 @@ export function asError(thrown: unknown): Error {
     cause: thrown,
   });
 }
+
+/** What an error says, to go on in a sentence. */
+export function messageOf(thrown: unknown): string {
+  return asError(thrown).message.replace(/\.$/, '');
+}

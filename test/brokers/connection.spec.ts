@@ -83,7 +83,7 @@ describe.each([
       await to.send(1);
       to.wire.swallowAnswers();
       await expect(to.send(2)).rejects.toThrow(
-        /has not (answered|confirmed) within 400 ms|was lost/,
+        /has not (answered|confirmed) within 1000 ms|was lost/,
       );
       to.wire.mend();
       await persist(() => to.send(3));

@@ -12,7 +12,7 @@ import type { EmissionAdapter } from '../../emission/adapter.js';
 import { toCloudEvent } from '../../emission/cloud-event.js';
 import type { Emission } from '../../emission/emission.js';
 import { ConfigurationError } from '../../emission/emission.errors.js';
-import { asError, BrokerConnectionError, RecordError } from '../broker.errors.js';
+import { BrokerConnectionError, RecordError, messageOf } from '../broker.errors.js';
 import { closesInTime, inTime } from '../in-time.js';
 import { Router } from '../router.js';
 import { sendEach } from '../send-each.js';
@@ -90,7 +90,7 @@ export class MicroservicesAdapter implements EmissionAdapter, OnModuleInit, OnAp
     } catch (error) {
       this.#client.close();
       throw new BrokerConnectionError(
-        `MicroservicesAdapter cannot connect ${this.#client.constructor.name}: ${asError(error).message}. Is the server running there?`,
+        `MicroservicesAdapter cannot connect ${this.#client.constructor.name}: ${messageOf(error)}. Is the server running there?`,
         { cause: error },
       );
     }

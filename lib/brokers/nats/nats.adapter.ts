@@ -3,7 +3,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { connect, headers as natsHeaders, type NatsConnection } from '@nats-io/transport-node';
 import type { DeliveryContext, EmissionAdapter } from '../../emission/adapter.js';
 import type { Emission } from '../../emission/emission.js';
-import { asError, BrokerConnectionError } from '../broker.errors.js';
+import { BrokerConnectionError, messageOf } from '../broker.errors.js';
 import { RecordWriter, type BrokerRecord } from '../broker-record.js';
 import { checkSource } from '../client-options.js';
 import { closesInTime } from '../in-time.js';
@@ -55,7 +55,7 @@ export class NatsAdapter implements EmissionAdapter, OnModuleInit, OnApplication
       } catch (error) {
         const hosts = servers.map((server) => URL.parse(server)?.host ?? 'that url').join(', ');
         throw new BrokerConnectionError(
-          `NatsAdapter cannot connect to ${hosts}: ${asError(error).message}. Is NATS running there, and the url right?`,
+          `NatsAdapter cannot connect to ${hosts}: ${messageOf(error)}. Is NATS running there, and the url right?`,
           { cause: error },
         );
       }
@@ -118,7 +118,7 @@ export class NatsAdapter implements EmissionAdapter, OnModuleInit, OnApplication
       } catch (error) {
         if ((error as Error).name === 'StreamNotFoundError') throw uncovered(subject);
         throw new BrokerConnectionError(
-          `NatsAdapter cannot ask JetStream for the stream of '${subject}': ${asError(error).message}. Is JetStream enabled (nats-server -js)?`,
+          `NatsAdapter cannot ask JetStream for the stream of '${subject}': ${messageOf(error)}. Is JetStream enabled (nats-server -js)?`,
           { cause: error },
         );
       }

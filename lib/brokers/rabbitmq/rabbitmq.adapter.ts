@@ -7,7 +7,7 @@ import {
 } from 'amqplib';
 import type { EmissionAdapter } from '../../emission/adapter.js';
 import type { Emission } from '../../emission/emission.js';
-import { asError, BrokerConnectionError, BrokerRefusedError } from '../broker.errors.js';
+import { asError, BrokerConnectionError, BrokerRefusedError, messageOf } from '../broker.errors.js';
 import { RecordWriter, type BrokerRecord } from '../broker-record.js';
 import { checkSource } from '../client-options.js';
 import { bytesOf } from '../bytes-of.js';
@@ -81,7 +81,7 @@ export class RabbitMqAdapter implements EmissionAdapter, OnModuleInit, OnApplica
       connecting.then((late) => late.close()).catch(() => {});
       this.#ended.abort();
       throw new BrokerConnectionError(
-        `RabbitMqAdapter cannot connect to ${address?.host ?? 'that url'}: ${asError(error).message}. Is RabbitMQ running there, and the url right?`,
+        `RabbitMqAdapter cannot connect to ${address?.host ?? 'that url'}: ${messageOf(error)}. Is RabbitMQ running there, and the url right?`,
         { cause: error },
       );
     }

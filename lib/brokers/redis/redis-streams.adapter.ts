@@ -1,7 +1,7 @@
 import type { OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
 import type { EmissionAdapter } from '../../emission/adapter.js';
 import type { Emission } from '../../emission/emission.js';
-import { BrokerConnectionError } from '../broker.errors.js';
+import { BrokerConnectionError, messageOf } from '../broker.errors.js';
 import { RecordWriter, type BrokerRecord } from '../broker-record.js';
 import { checkSource } from '../client-options.js';
 import { closesInTime, inTime } from '../in-time.js';
@@ -89,7 +89,7 @@ export class RedisStreamsAdapter implements EmissionAdapter, OnModuleInit, OnApp
     } catch (error) {
       client.destroy();
       throw new BrokerConnectionError(
-        `RedisStreamsAdapter cannot connect to ${hostOf(url)}: ${String(last ?? error)}. Is Redis running there, and the url right?`,
+        `RedisStreamsAdapter cannot connect to ${hostOf(url)}: ${messageOf(last ?? error)}. Is Redis running there, and the url right?`,
         { cause: last ?? error },
       );
     }
