@@ -185,10 +185,16 @@ export class Emissions {
    *
    * Before it commits, critical handlers run, and deliveries for durable handlers are stored through it; when it has committed, the
    * rest is handed over, also if the unit of work around it fails later. When the work throws, everything is rolled back and nothing
-   * was emitted. Within a transaction of the same source it is a savepoint.
+   * was emitted. Within a transaction of the same source it is a savepoint. The source may call the work again, after a conflict: only
+   * what the last call emitted counts.
+   *
+   * Room in the queues is kept for all it emits until it ends, so that all of it has to fit in there. A `flush()` that nobody awaited
+   * and that ends after it rejects with TransactionOverError, and is not delivered.
    *
    * @returns what the work returns
-   * @throws what the work, a critical handler, the storing or the commit throws
+   * @throws what the work, a critical handler, the storing or the commit throws; what the database says when a statement in it has
+   * failed, also when the work has caught that: it rolls back then
+   * @throws PipelineFullError when a queue stays full
    */
   transaction<Tx, T>(
     source: TransactionSource<Tx>,

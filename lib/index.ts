@@ -39,6 +39,7 @@ export {
   PartialDeliveryError,
   PatternError,
   PayloadError,
+  TransactionOverError,
 } from './emission/emission.errors.js';
 export type { EmitOptions } from './emission/emission.factory.js';
 export { durationOf } from './emission/emission.js';

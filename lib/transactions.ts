@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { BufferContext } from './buffer/buffer.context.js';
-import { ConfigurationError } from './emission/emission.errors.js';
+import { ConfigurationError, TransactionOverError } from './emission/emission.errors.js';
 import type { Emission } from './emission/emission.js';
 import { quote } from './emission/quote.js';
 import type { SqlExecutor } from './emission/sql-executor.js';
@@ -16,9 +16,30 @@ interface Open {
   /** What is handed over when it has committed, each with its place in the queues. */
   readonly accepted: Place[];
   savepoints: number;
-  isOver: boolean;
+  /** Whether a statement has succeeded in it since the work was done. */
+  isSound: boolean;
   /** Whether the code that asks has left it for a while. */
   isSuspended(): boolean;
+}
+
+/** What code runs in: a transaction, or a savepoint of one. */
+class Stage {
+  /** The transaction has ended, or the savepoint was rolled back. */
+  hasEnded = false;
+
+  constructor(
+    readonly open: Open,
+    private readonly around?: Stage,
+  ) {}
+
+  /** Whether nothing can be stored in it any more: it has ended, or what is around it has. */
+  get isOver(): boolean {
+    return this.hasEnded || this.around?.isOver === true;
+  }
+
+  within(): Stage {
+    return new Stage(this.open, this);
+  }
 }
 
 interface Rules {
@@ -32,7 +53,7 @@ interface Rules {
  * they cannot be refused then.
  */
 export class Transactions implements AmbientTransactions {
-  readonly #open = new AsyncLocalStorage<Open>();
+  readonly #stage = new AsyncLocalStorage<Stage>();
 
   constructor(
     private readonly buffers: BufferContext,
@@ -47,7 +68,7 @@ export class Transactions implements AmbientTransactions {
   ): Promise<T> {
     refuseNoSource(source, work);
     const around = this.#current();
-    return around?.source === source.source
+    return around?.open.source === source.source
       ? this.#within(around, work as (transaction: unknown) => T | Promise<T>, atEnd)
       : this.#begin(source, work, { atEnd });
   }
@@ -61,20 +82,16 @@ export class Transactions implements AmbientTransactions {
   }
 
   async nest<T>(work: () => Promise<T>): Promise<T> {
-    const open = this.#current();
-    const before = open?.accepted.length ?? 0;
-    try {
-      return await this.buffers.runBuffered(work);
-    } catch (error) {
-      if (open !== undefined) release(open.accepted, before);
-      throw error;
-    }
+    const around = this.#current();
+    return around === undefined
+      ? this.buffers.runBuffered(work)
+      : this.#attempt(around, () => this.buffers.runBuffered(work));
   }
 
-  /** The transaction that the code that asks works in. */
-  #current(): Open | undefined {
-    const open = this.#open.getStore();
-    return open === undefined || open.isOver || open.isSuspended() ? undefined : open;
+  /** The transaction, or savepoint, that the code that asks works in. */
+  #current(): Stage | undefined {
+    const stage = this.#stage.getStore();
+    return stage === undefined || stage.isOver || stage.open.isSuspended() ? undefined : stage;
   }
 
   async #begin<Tx, T>(
@@ -86,29 +103,39 @@ export class Transactions implements AmbientTransactions {
     let accepted: Place[] = [];
     const begun = source.begin(async (transaction, executor) => {
       const open: Open = {
-        ...{ source: source.source, transaction, executor, accepted: [], savepoints: 0 },
-        isOver: false,
+        ...{
+          source: source.source,
+          transaction,
+          executor,
+          accepted: [],
+          savepoints: 0,
+          isSound: false,
+        },
         // When it is over, nobody comes back to it: what is left of it must not emit elsewhere.
-        isSuspended: () => !open.isOver && isSuspended?.() === true,
+        isSuspended: () => !stage.isOver && isSuspended?.() === true,
       };
+      const stage = new Stage(open);
       // A source may begin again, after a conflict.
       release(accepted);
       accepted = open.accepted;
-      const outlet = async (emissions: readonly Emission[]): Promise<void> => {
-        open.accepted.push(await this.pipeline.accept(emissions, executor));
-      };
       try {
-        return await this.#open.run(open, async () => {
+        return await this.#stage.run(stage, async () => {
           const done = await this.buffers.runApart(
-            () => work(transaction),
-            outlet,
+            async () => {
+              const result = await work(transaction);
+              open.isSound = false;
+              return result;
+            },
+            (emissions) => this.#accept(emissions, stage),
             isSuspended && open.isSuspended,
           );
-          await atEnd?.(executor);
+          if (atEnd !== undefined) await atEnd(executor);
+          // PostgreSQL rolls back a transaction in which a statement has failed when it is told to commit it, and calls that no error.
+          else if (accepted.length > 0 && !open.isSound) await executor.executeSql('SELECT 1');
           return done;
         });
       } finally {
-        open.isOver = true;
+        stage.hasEnded = true;
       }
     });
     return begun.then(
@@ -124,25 +151,61 @@ export class Transactions implements AmbientTransactions {
   }
 
   /** A savepoint: what fails in it takes back its own, and no more. */
-  async #within<T>(
-    open: Open,
+  #within<T>(
+    around: Stage,
     work: (transaction: unknown) => T | Promise<T>,
     atEnd: ((executor: SqlExecutor) => Promise<void>) | undefined,
   ): Promise<T> {
-    const { transaction, executor, accepted } = open;
-    const name = `emissions_${++open.savepoints}`;
+    const { transaction, executor } = around.open;
+    const name = `emissions_${++around.open.savepoints}`;
+    return this.#attempt(around, async (stage) => {
+      await executor.executeSql(`SAVEPOINT ${name}`);
+      try {
+        const result = await this.buffers.runBuffered(() => work(transaction));
+        await atEnd?.(executor);
+        await executor.executeSql(`RELEASE SAVEPOINT ${name}`);
+        return result;
+      } catch (error) {
+        // What is being stored at this moment is taken back; what would be later is not stored.
+        stage.hasEnded = true;
+        await executor.executeSql(`ROLLBACK TO SAVEPOINT ${name}`);
+        throw error;
+      }
+    });
+  }
+
+  /** Runs work in a stage of its own: when it fails, nobody gets what was accepted in it. */
+  async #attempt<T>(around: Stage, work: (stage: Stage) => Promise<T>): Promise<T> {
+    const { accepted } = around.open;
     const before = accepted.length;
-    await executor.executeSql(`SAVEPOINT ${name}`);
+    const stage = around.within();
     try {
-      const result = await this.buffers.runBuffered(() => work(transaction));
-      await atEnd?.(executor);
-      await executor.executeSql(`RELEASE SAVEPOINT ${name}`);
-      return result;
+      return await this.#stage.run(stage, work, stage);
     } catch (error) {
-      await executor.executeSql(`ROLLBACK TO SAVEPOINT ${name}`);
+      stage.hasEnded = true;
       release(accepted, before);
       throw error;
     }
+  }
+
+  /** A hand-over that nobody waited for may come to its end later than the transaction, or savepoint, that it is part of. */
+  async #accept(emissions: readonly Emission[], root: Stage): Promise<void> {
+    const { open } = root;
+    const here = this.#stage.getStore();
+    const stage = here?.open === open ? here : root;
+    const place = await this.pipeline.accept(emissions, {
+      executeSql: async (...statement) => {
+        if (stage.isOver) throw new TransactionOverError();
+        const result = await open.executor.executeSql(...statement);
+        open.isSound = true;
+        return result;
+      },
+    });
+    if (stage.isOver) {
+      place.release();
+      throw new TransactionOverError();
+    }
+    open.accepted.push(place);
   }
 }
 

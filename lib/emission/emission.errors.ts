@@ -40,6 +40,20 @@ export class PatternError extends EmissionsError {
   }
 }
 
+/**
+ * A `flush()` or `commit()` that nobody waited for came to its end after the transaction, or the savepoint, that it was part of. Nothing
+ * of it is stored or handed over.
+ */
+export class TransactionOverError extends EmissionsError {
+  constructor() {
+    super(
+      'EMISSIONS_TRANSACTION_OVER',
+      `The transaction, or savepoint, in which these were handed over ended before they were stored, and nobody gets them. Await ` +
+        `flush() and commit() within the work that is passed to transaction().`,
+    );
+  }
+}
+
 /** What is logged is the message. */
 function reasonOf({ cause }: ErrorOptions = {}): string {
   return cause instanceof Error ? `: ${cause.message.replace(/\.$/, '')}` : '';

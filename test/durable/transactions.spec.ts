@@ -12,8 +12,8 @@ import {
   Emissions,
   EmissionsModule,
   OnEmission,
+  type ExecutorSource,
   type HandlerContext,
-  type TransactionSource,
 } from 'nestjs-emissions';
 import {
   EmissionsDurableModule,
@@ -53,7 +53,7 @@ class Handlers {
 
 /** A data layer: how its transactions are opened, and how a row is written in one. */
 interface Layer {
-  readonly source: TransactionSource<any>;
+  readonly source: ExecutorSource<any>;
   insert(transaction: any, id: number): unknown;
   close(): Promise<unknown>;
 }
@@ -206,6 +206,36 @@ onPostgres.each(Object.entries(layers))('A transaction of %s', (_, connect) => {
     await expect(work).rejects.toThrow('no');
     await emissions.settled();
     expect([(await rows()).includes(2), await stored(2), sunk(2)]).toEqual([false, 0, 0]);
+  });
+
+  it('fails when the database rolls it back since a statement in it has failed', async () => {
+    const work = emissions.transaction(layer.source, async (transaction) => {
+      await place(transaction, 20);
+      await emissions.flush();
+      const executor = await layer.source.executorOf(transaction);
+      await executor.executeSql('SELECT 1 / 0').catch(() => {});
+    });
+    await expect(work).rejects.toBeInstanceOf(Error);
+    await emissions.settled();
+    expect([(await rows()).includes(20), await stored(20), sunk(20)]).toEqual([false, 0, 0]);
+  });
+
+  it('stores nothing when it is over, whatever is still on its way', async () => {
+    const held = Promise.withResolvers<void>();
+    const critical = emissions.subscribe('placed', () => held.promise, { critical: true });
+    let flushed: Promise<unknown> | undefined;
+    const work = emissions.transaction(layer.source, async (transaction) => {
+      await place(transaction, 21);
+      flushed = emissions.flush().catch((error: unknown) => error);
+      throw new Error('no');
+    });
+    await expect(work).rejects.toThrow('no');
+    held.resolve();
+    const error = await flushed;
+    critical.unsubscribe();
+    await emissions.settled();
+    expect(error).toMatchObject({ cause: { code: 'EMISSIONS_TRANSACTION_OVER' } });
+    expect([(await rows()).includes(21), await stored(21), sunk(21)]).toEqual([false, 0, 0]);
   });
 
   it('stays delivered when the request around it fails', async () => {
