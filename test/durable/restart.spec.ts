@@ -11,7 +11,7 @@ onOwnPostgres('A PostgreSQL that is restarted under load', () => {
 
   beforeAll(async () => {
     server = await OwnPostgres.start();
-    cluster = new Cluster(server.url, 'restarted', { HEARTBEAT_MS: '60000' });
+    cluster = new Cluster(server.url, 'restarted', { HEARTBEAT_MS: '20000' });
     await cluster.prepare();
   }, 60_000);
 
@@ -35,5 +35,5 @@ onOwnPostgres('A PostgreSQL that is restarted under load', () => {
     expect(findings).toMatchObject({ lost: [], duplicates: 0, inversions: 0, overlaps: 0 });
     expect(findings.committed).toBeGreaterThan(1_000);
     expect(cluster.exits).toEqual([]);
-  }, 90_000);
+  }, 120_000);
 });
