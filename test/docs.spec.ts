@@ -20,6 +20,13 @@ import { documentedOptions } from './support/documented-options.js';
 import { root } from './support/imports.js';
 
 const INDEX = 'docs/README.md';
+/** Tables of their own, checked below, or the same as others'. */
+const ELSEWHERE = ['EmissionsHealthOptions', 'BufferedOptions'];
+
+/** Options that are made of others, and those that the pipeline's hands on to consumers. */
+const OF_OTHERS =
+  /^\w+\.retry$|^ResolvedEmissionsOptions\.(?:topics|http|buffer|pipeline)$|^PipelineOptions\.(?!waitTimeoutMs|drainTimeoutMs)/;
+
 const TELEMETRY = 'docs/telemetry.md';
 
 describe('The guides', () => {
@@ -61,6 +68,17 @@ describe('The guides', () => {
     expect(tabled.map((each) => [each.page, each.name, each.byDefault ?? 'none'])).toEqual(
       tabled.map(({ page, type, name }) => [page, name, known.get(`${type}.${name}`)]),
     );
+  }, 60_000);
+
+  it('name every option there is', () => {
+    const tabled = new Set(
+      pages().flatMap((page) => tabledOptionsOf(page).map(({ type, name }) => `${type}.${name}`)),
+    );
+    const missing = documentedOptions()
+      .filter(({ type }) => !ELSEWHERE.includes(type))
+      .flatMap(({ type, options }) => options.map(({ name }) => `${type}.${name}`))
+      .filter((option) => !tabled.has(option) && !OF_OTHERS.test(option));
+    expect(missing).toEqual([]);
   }, 60_000);
 
   it('are listed in their index, which the README leads to, and lead to what is there', () => {

@@ -21,6 +21,7 @@ it('owes an invoice for each order', async () => {
   const { rows } = await app.get(PGlite).query('SELECT * FROM invoices');
   expect(rows).toEqual([{ order_id: '1', year: 2026 }]);
   await app.close();
+  await app.get(PGlite).close(); // it was given, and so is ours to close
 }, 30_000);
 
 it('owes none for an order that is rolled back', async () => {
@@ -31,5 +32,6 @@ it('owes none for an order that is rolled back', async () => {
   await expect(app.get(Orders).place(order)).rejects.toThrow(/duplicate key/);
   expect(recorder.named(OrderPlaced)).toHaveLength(1);
   await app.close();
+  await app.get(PGlite).close(); // it was given, and so is ours to close
 }, 30_000);
 // #endregion
