@@ -72,7 +72,7 @@ export class HandOver {
 
   /** A consumer was removed: nobody waits for it any more. */
   forget(consumer: Consumer): void {
-    const line = this.#lines.get(consumer) ?? [];
+    const line = [...(this.#lines.get(consumer) ?? [])];
     for (const waiter of this.#everyone()) waiter.plan.delete(consumer);
     for (const waiter of line) {
       this.#leave(waiter);

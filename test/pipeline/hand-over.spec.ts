@@ -201,6 +201,20 @@ describe('A commit for a full queue that is to be waited for', () => {
     expect(a.names).toEqual(['a1']);
   });
 
+  it('is done with all that wait for the consumer when that is removed', async () => {
+    using bench = new Bench();
+    const a = serve(bench, 'a', { capacity: 1 });
+    serve(bench, 'b', { capacity: 10 });
+    commit(bench, 'a1');
+    const waiting = ['ab2', 'ab3', 'ab4', 'ab5'].map((name) => commit(bench, name));
+    await pass(0);
+    void bench.pipeline.remove('adapter', 'a');
+    await pass(0);
+    expect(waiting.map(({ state }) => state)).toEqual(['done', 'done', 'done', 'done']);
+    expect(bench.pending('b')).toBe(4);
+    a.release();
+  });
+
   it('does not wait for a removed consumer after the one it stands in line for', async () => {
     using bench = new Bench();
     const a = serve(bench, 'a', { capacity: 1 });
