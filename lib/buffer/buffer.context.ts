@@ -180,7 +180,7 @@ export class BufferContext implements InvocationScope {
     }
     rules.over(result, context, emission);
     // The next handler of this emission may use the unit.
-    if (shares && handling.isReusable) this.#reusable = handling;
+    if (shares) this.#reusable = handling;
     return false;
   }
 
@@ -236,7 +236,7 @@ export class BufferContext implements InvocationScope {
     if (shares) {
       const reusable = this.#reusable;
       this.#reusable = undefined;
-      if (reusable?.cause === cause) return reusable;
+      if (reusable?.cause === cause && reusable.isReusable) return reusable;
     }
     return new Handling(cause, this.#open, this.#outside, this.#storage);
   }

@@ -47,7 +47,7 @@ export class Handling implements UnitOfWork {
     this.#buffer = buffer;
   }
 
-  /** Whether another handler can be called in it: the one before succeeded, and left nothing in its async context. */
+  /** Whether another handler can be called in it: the one before succeeded, and left nothing in its async context, or open. */
   get isReusable(): boolean {
     return !contextsRemember && this.#scope !== undefined && this.#buffer?.state === 'committed';
   }

@@ -110,8 +110,11 @@ export class HandlerInvoker {
     const method = CallContext.handlerOf(context).host.resolve(emission);
     if (typeof method === 'function')
       return this.#scope.call(emission, this.#traced(method), context, RULES, outlet);
-    const { succeeded, failed } = CallContext;
+    const { callOf, succeeded, failed } = CallContext;
     const resolved = (built: EmissionHandler<never>): void => {
+      const call = callOf(context);
+      // It took so long to build that nobody waits for the call any more; there may be another one by now.
+      if (call.aborted === true) return failed(context, call.signal.reason);
       const goesOn = this.#scope.call(emission, this.#traced(built), context, RULES, outlet);
       if (!goesOn) succeeded(context);
     };
@@ -134,7 +137,7 @@ export class HandlerInvoker {
 
 /** What a handler sees of the call it runs in. */
 class CallContext implements HandlerContext {
-  static callOf(context: CallContext): HandlerCall {
+  static callOf(this: void, context: CallContext): HandlerCall {
     return context.#call;
   }
 

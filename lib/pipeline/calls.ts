@@ -87,6 +87,11 @@ export class Calls {
     const call = this.#lend();
     try {
       if (this.#destination.handle!(emission, call)) {
+        if (this.#aborted) {
+          // Everything was closed while it was called.
+          call.abort(new ShutdownError());
+          return false;
+        }
         this.#occupy(call, emission);
         this.#start(call);
         return true;

@@ -335,7 +335,10 @@ export class Pipeline implements ConsumerHost, CommitHost, PlaceHost {
     const { length } = emissions;
     this.#early.reserve(length);
     return {
-      release: () => this.#early.release(length),
+      release: () => {
+        this.#early.release(length);
+        this.settle();
+      },
       redeem: () => {
         this.#early.release(length);
         this.#early.keep(emissions);
@@ -350,6 +353,7 @@ export class Pipeline implements ConsumerHost, CommitHost, PlaceHost {
     const early = this.#early.take();
     for (const [consumer, wanted] of planOf(early, this.#takersOf(early))) consumer.push(wanted);
     this.ledger?.trim();
+    this.settle();
   }
 
   #push(emissions: readonly Emission[]): void | Promise<void> {

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { EmissionsModule, IGNORED, type EmissionHandler } from 'nestjs-emissions';
+import { EmissionsModule, IGNORED, type Emission, type EmissionHandler } from 'nestjs-emissions';
 import { RecordingAdapter } from '../support/adapters.js';
 import { start, type RunningApp } from '../support/app.js';
 import { emitAndSettle } from '../support/emit.js';
@@ -149,6 +149,44 @@ describe('Handlers of one emission', () => {
       expect(log.all.map(({ message }) => message.reason)).toEqual(['buffer-closed']);
     },
   );
+
+  it('that are called again take no buffer from what another one left behind', async () => {
+    const { emissions } = running;
+    const begun = Promise.withResolvers<void>();
+    const held = Promise.withResolvers<void>();
+    let left: Promise<void> | undefined;
+    const isLast = ({ payload }: Emission): boolean => payload === 'last';
+    const promptly: EmissionHandler = (_, emission, { attempt }) => {
+      if (isLast(emission) && attempt === 1) throw new Error('no');
+      if (isLast(emission)) emit('of.another.attempt');
+    };
+    subscriptions.push(
+      emissions.subscribe('a', promptly, {
+        id: 'is called again',
+        retry: { attempts: 2, backoffMs: 1 },
+      }),
+      emissions.subscribe('a', (_, emission) => {
+        if (!isLast(emission)) return;
+        left = (async () => {
+          await nextRound();
+          emissions.start();
+          begun.resolve();
+          await held.promise;
+          emit('of.what.was.left');
+          await emissions.commit();
+        })();
+      }),
+    );
+    await emitAndSettle(emissions, 'a');
+    await emissions.run(() => emissions.emit('a', 'last'));
+    await begun.promise;
+    await emissions.settled();
+    held.resolve();
+    await left;
+    await emissions.settled();
+
+    expect(recorder.names).toEqual(['a', 'a', 'of.another.attempt', 'of.what.was.left']);
+  });
 
   it('signal no buffer unless they need one', async () => {
     using log = listen(

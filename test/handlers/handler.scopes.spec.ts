@@ -1,10 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Controller, Inject, Injectable, Module, Scope } from '@nestjs/common';
 import { REQUEST } from '@nestjs/core';
-import { EmissionsModule, Emissions, OnEmission, type Emission } from 'nestjs-emissions';
+import {
+  DeliveryTimeoutError,
+  Emissions,
+  EmissionsModule,
+  OnEmission,
+  type Emission,
+} from 'nestjs-emissions';
 import { start, type RunningApp } from '../support/app.js';
 import { emitAndSettle } from '../support/emit.js';
 import { listen } from '../support/signals.js';
+import { rounds } from '../support/until.js';
 
 /** What each call saw. */
 const calls: { host: object; request?: unknown; service?: object; emission: Emission }[] = [];
@@ -82,6 +89,18 @@ class Unbuildable {
   }
 }
 
+let slow: Promise<unknown> | undefined;
+
+@Injectable({ scope: Scope.REQUEST })
+class Slow {
+  constructor(@Inject('slow') readonly awaited: unknown) {}
+
+  @OnEmission('to.slow', { timeoutMs: 1 })
+  handle(_payload: unknown, emission: Emission): void {
+    calls.push({ host: this, emission });
+  }
+}
+
 @Module({ providers: [PerRequest, Bubbling], controllers: [Scoped] })
 class Feature {}
 
@@ -98,6 +117,8 @@ describe('A host that is built for each call', () => {
         Transient,
         User,
         Unbuildable,
+        { provide: 'slow', scope: Scope.REQUEST, useFactory: () => slow },
+        Slow,
       ],
     });
   });
@@ -154,6 +175,18 @@ describe('A host that is built for each call', () => {
     expect(
       log.all.map(({ message }) => [message.handler, (message.error as Error).message]),
     ).toEqual([['Unbuildable.handle', 'cannot be built']]);
+  });
+
+  it('that is built too late is not called any more', async () => {
+    using log = listen('emissions:handler:failed');
+    const { promise, resolve } = Promise.withResolvers<void>();
+    slow = promise;
+    const seen = await callsOf('to.slow');
+    resolve();
+    await rounds();
+
+    expect([seen, calls]).toEqual([[], []]);
+    expect(log.all.map(({ message }) => message.error)).toEqual([expect.any(DeliveryTimeoutError)]);
   });
 
   it('is not built at start-up', async () => {

@@ -1,11 +1,12 @@
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { PipelineClosedError, ShutdownError, SettleTimeoutError } from 'nestjs-emissions';
+import type { SingleCall } from '../../lib/emission/destination.js';
 import { HeldAdapter, RecordingAdapter, ScriptedAdapter, failing } from '../support/adapters.js';
 import { captureLogs, silence } from '../support/logs.js';
 import { Bench, range } from '../support/pipeline.js';
 import { listen } from '../support/signals.js';
 import { fakeTime, pass } from '../support/time.js';
-import { until } from '../support/until.js';
+import { rounds, until } from '../support/until.js';
 
 beforeEach(silence);
 
@@ -63,6 +64,27 @@ describe('settled()', () => {
 
     expect(adapter.payloads).toEqual([1]);
   });
+
+  it('is over with the start when nobody wants what was kept', async () => {
+    using bench = new Bench({}, { started: false });
+    await bench.commit(1);
+    const settled = bench.settled();
+    bench.pipeline.start();
+    await expect(settled).resolves.toBeUndefined();
+  });
+
+  it.each(['redeem', 'release'] as const)(
+    'is over when the last room that was made before the start is no longer needed: %s',
+    async (end) => {
+      using bench = new Bench({}, { started: false });
+      const nowhere = { executeSql: () => Promise.reject(new Error('nothing is stored')) };
+      const place = await bench.pipeline.accept([bench.emission()], nowhere);
+      bench.pipeline.start();
+      const settled = bench.settled();
+      place[end]();
+      await expect(settled).resolves.toBeUndefined();
+    },
+  );
 });
 
 describe('Shutdown', () => {
@@ -142,6 +164,29 @@ describe('Shutdown', () => {
 
     expect(log.all).toEqual([]);
     expect(stuck.batches).toHaveLength(2);
+  });
+
+  it('gives up the call in which it happens, and does not mind what becomes of it', async () => {
+    using log = listen('emissions:emission:dropped');
+    const bench = new Bench();
+    let given: SingleCall | undefined;
+    bench.serveAs(new RecordingAdapter(), {
+      name: 'closes',
+      consumer: { batchSize: 1, timeoutMs: 1_000 },
+      handle: (_, call) => {
+        given = call;
+        bench.pipeline.close();
+        return true;
+      },
+    });
+    await bench.commit();
+    await rounds();
+
+    expect(given!.signal.reason).toBeInstanceOf(ShutdownError);
+    expect(jest.getTimerCount()).toBe(0);
+    given!.succeeded();
+    expect(bench.pending('closes')).toBe(0);
+    expect(log.of('emissions:emission:dropped')).toMatchObject([{ reason: 'shutdown', count: 1 }]);
   });
 
   it('gives up what waits to be retried, and leaves no timer behind', async () => {

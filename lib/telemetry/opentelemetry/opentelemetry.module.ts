@@ -7,6 +7,7 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
+import { ConfigurationError } from '../../emission/emission.errors.js';
 import { Tracing } from '../../emission/tracing.js';
 import { Vitals } from '../../vitals.js';
 import { EmissionsMetrics } from './emissions.metrics.js';
@@ -29,6 +30,7 @@ class OpenTelemetryLauncher implements OnModuleInit, OnApplicationShutdown {
   ) {}
 
   onModuleInit(): void {
+    this.#refuseTwins();
     const options = emissionsOpenTelemetryOptions.resolve(
       this.given,
       'EmissionsOpenTelemetryModule',
@@ -47,6 +49,15 @@ class OpenTelemetryLauncher implements OnModuleInit, OnApplicationShutdown {
 
   async onApplicationShutdown(): Promise<void> {
     await this.#stop();
+  }
+
+  #refuseTwins(): void {
+    const { length } = this.modules.get(OpenTelemetryLauncher, { strict: false, each: true });
+    if (length === 1) return;
+    throw new ConfigurationError(
+      `EmissionsOpenTelemetryModule.forRoot is imported ${length} times in one application, so that everything would be counted as ` +
+        `often. Import it once, in the root module.`,
+    );
   }
 }
 

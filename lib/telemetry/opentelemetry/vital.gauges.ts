@@ -1,4 +1,4 @@
-import type { BatchObservableResult, Meter, Observable } from '@opentelemetry/api';
+import type { Attributes, BatchObservableResult, Meter, Observable } from '@opentelemetry/api';
 import type { Consumer } from '../../pipeline/consumer.js';
 import type { Vitals } from '../../vitals.js';
 import type { ConsumerNames } from './consumer-names.js';
@@ -36,8 +36,8 @@ export class VitalGauges {
     );
     this.#observe([pending, capacity, lag], (result) => {
       const { consumers } = this.vitals;
-      for (const [name, all] of Map.groupBy(consumers, (each) => this.names.known(each.name))) {
-        const about = this.names.attributesOf(name, all[0]!.destination.kind);
+      const groups = this.#grouped(consumers, ({ destination }) => destination);
+      for (const { about, all } of groups) {
         result.observe(
           pending,
           sumOf(all, (each) => each.pending),
@@ -66,8 +66,8 @@ export class VitalGauges {
     ] as const;
     this.#observe([age, ...counts.map(([, each]) => each)], async (result) => {
       const backlog = (await this.vitals.backlog(BACKLOG_TIMEOUT_MS)) ?? [];
-      for (const [name, all] of Map.groupBy(backlog, (each) => this.names.known(each.consumer))) {
-        const about = this.names.attributesOf(name, all[0]!.kind);
+      const groups = this.#grouped(backlog, ({ kind, consumer: name }) => ({ kind, name }));
+      for (const { about, all } of groups) {
         for (const [field, count] of counts)
           result.observe(
             count,
@@ -100,6 +100,18 @@ export class VitalGauges {
         slow,
         sumOf(live, (each) => each.slow),
       );
+    });
+  }
+
+  /** By their attributes: an adapter and a handler may go by one name, and what is beyond the limit goes together. */
+  #grouped<T>(
+    these: readonly T[],
+    who: (each: T) => { readonly kind: 'adapter' | 'handler'; readonly name: string },
+  ): { readonly about: Attributes; readonly all: readonly T[] }[] {
+    const kinds = Map.groupBy(these, (each) => who(each).kind);
+    return [...kinds].flatMap(([kind, ofKind]) => {
+      const names = Map.groupBy(ofKind, (each) => this.names.known(who(each).name));
+      return [...names].map(([name, all]) => ({ about: this.names.attributesOf(name, kind), all }));
     });
   }
 

@@ -101,6 +101,23 @@ describe('Metrics', () => {
     expect(await app.collect('emissions.lag')).toEqual({ 'adapter slow': 0 });
   });
 
+  it('tell an adapter and a handler of one name apart', async () => {
+    const { promise: held, resolve: release } = Promise.withResolvers<void>();
+    const deliver = () => held;
+    await using app = await measured([{ name: 'audit', useValue: { deliver } }]);
+    app.emissions.subscribe('thing', deliver, { id: 'audit' });
+    await app.emissions.run(() => {
+      app.emissions.emit('thing');
+      app.emissions.emit('another');
+    });
+    expect(await app.collect('emissions.pending')).toEqual({
+      'adapter audit': 2,
+      'audit handler': 1,
+    });
+    release();
+    await app.emissions.settled();
+  });
+
   it('count what is lost, by its reason', async () => {
     await using app = await measured([{ name: 'any', useValue: { deliver: () => {} } }]);
     app.emissions.emit('outside', {});
@@ -131,6 +148,15 @@ describe('Metrics', () => {
     await other.emissions.run(() => void other.emissions.emit('thing', {}));
     expect(await app.collect('emissions.committed')).toEqual({});
     await app[Symbol.asyncDispose]();
+  });
+
+  it('are not counted twice: the module is imported once', () => {
+    const twins = [{ spans: false }, { metrics: false }].map((options) =>
+      EmissionsOpenTelemetryModule.forRoot(options),
+    );
+    return expect(start({ imports: [EmissionsModule.forRoot(), ...twins] })).rejects.toThrow(
+      /EmissionsOpenTelemetryModule\.forRoot is imported 2 times/,
+    );
   });
 
   it('refuse options that there are not', () => {
