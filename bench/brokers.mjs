@@ -25,6 +25,8 @@ const KEYS = 1_000;
 const SECRET = `whsec_${Buffer.alloc(24, 7).toString('base64')}`;
 /** Requests under way to the endpoint of a webhook. */
 const LANES = 10;
+/** How long one may take. */
+const LIMIT_MS = 15_000;
 
 await bringUpServices();
 const { KAFKA_BROKERS, REDIS_URL, AMQP_URL, NATS_URL } = process.env;
@@ -195,7 +197,7 @@ async function bareWebhook(url) {
     const body = JSON.stringify({ ...attributes, datacontenttype, depth: 0, data: emission.payload });
     const hmac = createHmac('sha256', key).update(`${emission.id}.${timestamp}.`).update(body);
     const answer = await request(url, {
-      ...{ dispatcher: agent, method: 'POST', body },
+      ...{ dispatcher: agent, method: 'POST', body, signal: AbortSignal.timeout(LIMIT_MS) },
       headers: {
         'message-id': emission.id,
         'correlation-id': emission.correlationId,
@@ -266,10 +268,10 @@ const questions = [
     ...{ name: 'webhook', isThere: true, end: webhookEnd, count: 20_000, bare: bareWebhook },
     adapter: (url) =>
       new WebhookAdapter({
-        ...{ endpoints: [{ url, secrets: [SECRET] }], concurrency: LANES },
+        ...{ endpoints: [{ url, secrets: [SECRET] }], concurrency: LANES, timeoutMs: LIMIT_MS },
         ...{ allow: ['127.0.0.0/8'], allowHttp: true },
       }),
-    label: `undici: request, ${LANES} at once`,
+    label: `undici: request, ${LANES} at once, each with a time limit`,
   },
   {
     ...{ name: 'microservices', isThere: AMQP_URL, end: rabbitMqEnd, count: 10_000, bare: bareMicroservices },

@@ -52,6 +52,8 @@ export class WebhookAdapter implements EmissionAdapter, OnApplicationShutdown {
   readonly #events: Pattern;
   /** By emission, the endpoints that have taken it: lives as long as the emission does. */
   readonly #taken = new WeakMap<Emission, Set<string>>();
+  /** Where endpoints are, for as long as they are the same objects. */
+  readonly #urls = new WeakMap<WebhookEndpoint, URL>();
   /** By endpoint, when it may be asked again. */
   readonly #resting = new Map<string, number>();
 
@@ -145,24 +147,26 @@ export class WebhookAdapter implements EmissionAdapter, OnApplicationShutdown {
     const failedKeys = new Map<string | undefined, Error>();
     let gone: Error | undefined;
     const work = async (): Promise<void> => {
+      const patience = new Patience(signal, this.#options.timeoutMs);
       for (let lane = lanes.shift(); lane !== undefined; lane = lanes.shift()) {
         for (const owed of lane) {
           const { emission } = owed;
           const before = gone ?? (emission.key !== undefined && failedKeys.get(emission.key));
           // oxlint-disable-next-line no-await-in-loop -- one behind another
-          const error = before || (await this.#post(owed, signal));
+          const error = before || (await this.#post(owed, signal, patience));
           if (error === undefined) continue;
           undelivered.add(emission, error);
           failedKeys.set(emission.key, error);
           if (!(error instanceof BrokerRefusedError)) gone = error;
         }
       }
+      patience.end();
     };
     await Promise.all(Array.from({ length: concurrency }, work));
   }
 
   /** Gives the failure, if there is one. */
-  async #post(owed: Owed, signal: AbortSignal): Promise<Error | undefined> {
+  async #post(owed: Owed, signal: AbortSignal, patience: Patience): Promise<Error | undefined> {
     const { emission, endpoint } = owed;
     const key = keyOf(endpoint);
     const start = performance.now();
@@ -171,7 +175,7 @@ export class WebhookAdapter implements EmissionAdapter, OnApplicationShutdown {
     try {
       const restMs = (this.#resting.get(key) ?? 0) - Date.now();
       if (restMs > 0) await pause(restMs, undefined, { signal });
-      status = await this.#request(owed, signal);
+      status = await this.#request(owed, patience.begin());
       error = failureOf(endpoint, status);
     } catch (thrown) {
       error = signal.aborted ? asError(signal.reason) : this.#reasonOf(endpoint, thrown);
@@ -181,6 +185,7 @@ export class WebhookAdapter implements EmissionAdapter, OnApplicationShutdown {
       if (taken === undefined) this.#taken.set(emission, new Set([key]));
       else taken.add(key);
     }
+    if (this.#options.onOutcome === undefined) return error;
     const durationMs = performance.now() - start;
     this.#report({
       ...{ endpoint: nameOf(endpoint), emission, durationMs },
@@ -191,35 +196,39 @@ export class WebhookAdapter implements EmissionAdapter, OnApplicationShutdown {
   }
 
   async #request({ emission, endpoint, written }: Owed, signal: AbortSignal): Promise<number> {
-    const { timeoutMs, maxRetryAfterMs, allowHttp } = this.#options;
     const timestamp = Math.floor(Date.now() / 1_000);
-    const patience = new Patience(signal, timeoutMs);
-    try {
-      const { statusCode, headers, body } = await request(urlOf(endpoint, allowHttp), {
-        dispatcher: this.#agent,
-        method: 'POST',
-        headers: {
-          ...written.headers,
-          ...endpoint.headers,
-          'webhook-id': emission.id,
-          'webhook-timestamp': String(timestamp),
-          'webhook-signature': this.#signer.sign(
-            ...([endpoint.secrets, emission.id, timestamp, written.body] as const),
-          ),
-        },
-        body: written.body,
-        signal: patience.signal,
-      });
-      // What counts is the status: an answer that goes on and on, or breaks off, is one.
-      await body.dump().catch(() => {});
-      const key = keyOf(endpoint);
-      const restMs = restOf(statusCode, headers['retry-after']);
-      if (restMs > 0) this.#resting.set(key, Date.now() + Math.min(restMs, maxRetryAfterMs));
-      else this.#resting.delete(key);
-      return statusCode;
-    } finally {
-      patience.end();
+    const { statusCode, headers, body } = await request(this.#urlOf(endpoint), {
+      dispatcher: this.#agent,
+      method: 'POST',
+      headers: {
+        ...written.headers,
+        ...endpoint.headers,
+        'webhook-id': emission.id,
+        'webhook-timestamp': String(timestamp),
+        'webhook-signature': this.#signer.sign(
+          ...([endpoint.secrets, emission.id, timestamp, written.body] as const),
+        ),
+      },
+      body: written.body,
+      signal,
+    });
+    // What counts is the status: an answer that goes on and on, or breaks off, is one.
+    await body.dump().catch(() => {});
+    const key = keyOf(endpoint);
+    const restMs = restOf(statusCode, headers['retry-after']);
+    const { maxRetryAfterMs } = this.#options;
+    if (restMs > 0) this.#resting.set(key, Date.now() + Math.min(restMs, maxRetryAfterMs));
+    else this.#resting.delete(key);
+    return statusCode;
+  }
+
+  #urlOf(endpoint: WebhookEndpoint): URL {
+    let url = this.#urls.get(endpoint);
+    if (url === undefined) {
+      url = urlOf(endpoint, this.#options.allowHttp);
+      this.#urls.set(endpoint, url);
     }
+    return url;
   }
 
   /** Says who it was, and what, in words of ours. */
