@@ -7,40 +7,7 @@ import type { SqlExecutor } from './emission/sql-executor.js';
 import type { AmbientTransactions, TransactionSource } from './emission/transaction-source.js';
 import type { Pipeline } from './pipeline/pipeline.js';
 import type { Place } from './pipeline/place.js';
-
-/** A transaction at work. */
-interface Open {
-  readonly source: object;
-  readonly transaction: unknown;
-  readonly executor: SqlExecutor;
-  /** What is handed over when it has committed, each with its place in the queues. */
-  readonly accepted: Place[];
-  savepoints: number;
-  /** Whether a statement has succeeded in it since the work was done. */
-  isSound: boolean;
-  /** Whether the code that asks has left it for a while. */
-  isSuspended(): boolean;
-}
-
-/** What code runs in: a transaction, or a savepoint of one. */
-class Stage {
-  /** The transaction has ended, or the savepoint was rolled back. */
-  hasEnded = false;
-
-  constructor(
-    readonly open: Open,
-    private readonly around?: Stage,
-  ) {}
-
-  /** Whether nothing can be stored in it any more: it has ended, or what is around it has. */
-  get isOver(): boolean {
-    return this.hasEnded || this.around?.isOver === true;
-  }
-
-  within(): Stage {
-    return new Stage(this.open, this);
-  }
-}
+import { Stage, type Open } from './transactions.stage.js';
 
 interface Rules {
   readonly atEnd?: ((executor: SqlExecutor) => Promise<void>) | undefined;

@@ -130,6 +130,10 @@ describe('Whatever room is made for, and whatever becomes of it', () => {
           void run(each);
           await rounds(2);
           for (const consumer of live()) {
+            const { capacity, overflow } = consumer.destination.options;
+            const promised = held().flatMap(({ names }) => names.filter(wantedBy(consumer.name)));
+            const kept = overflow === 'drop-oldest' ? 0 : promised.length;
+            expect(consumer.room).toBe(capacity - consumer.pending - kept);
             expect(consumer.room).toBeGreaterThanOrEqual(0);
             expect(consumer.pending).toBeGreaterThanOrEqual(0);
           }
@@ -155,7 +159,7 @@ describe('Whatever room is made for, and whatever becomes of it', () => {
         for (const letter of LETTERS) {
           const expected = owners
             .filter(({ state }) => state === 'handed over')
-            .flatMap(({ names }) => names.filter((name) => name.split('.')[0]!.includes(letter)));
+            .flatMap(({ names }) => names.filter(wantedBy(letter)));
           const names = delivered(letter);
           expect(new Set(names).size).toBe(names.length);
           expect(expected).toEqual(expect.arrayContaining(names));
@@ -169,6 +173,10 @@ describe('Whatever room is made for, and whatever becomes of it', () => {
     );
   });
 });
+
+function wantedBy(consumer: string): (name: string) => boolean {
+  return (name) => name.split('.')[0]!.includes(consumer);
+}
 
 /** Nothing is stored here. */
 const nowhere = { executeSql: () => Promise.reject(new Error('nothing is stored')) };

@@ -1,5 +1,6 @@
 import { context, diag, SpanStatusCode, type Context, type Span } from '@opentelemetry/api';
 import { PartialDeliveryError } from '../../emission/emission.errors.js';
+import { isThenable } from '../../emission/is-thenable.js';
 import { IGNORED } from '../../handlers/ignored.js';
 
 /** A span around work: active in it, and ended when it has settled, or is given up by its signal before. */
@@ -81,13 +82,4 @@ function record(span: Span, error: unknown): void {
   } catch {
     span.setStatus({ code: SpanStatusCode.ERROR });
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'then' in value &&
-    typeof value.then === 'function'
-  );
 }
