@@ -17,6 +17,9 @@ const { values } = parseArgs({
     only: { type: 'string', default: '' },
   },
 });
+// Ends with what it has started.
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
+
 const { brokenBy, FaultLab, PATIENT } = await import('../test/support/faults/fault.lab.ts');
 const { HTTP } = await import('../test/support/faults/http.ts');
 const { NATS } = await import('../test/support/faults/nats.ts');
@@ -31,37 +34,32 @@ for (const which of [REDIS, RABBITMQ, NATS, HTTP, TCP]) {
 }
 
 async function soak(which) {
-  const server = await which.start();
+  await using server = await which.start();
   // Nothing is refused, however long a server takes to come back.
   const consumer = { ...PATIENT, capacity: 1_000_000 };
-  const lab = await FaultLab.start(which, server.port, { consumer });
+  await using lab = await FaultLab.start(which, server.port, { consumer });
   const faults = faultsOf(lab.wire, server);
   const counts = {};
   let emitted = 0;
-  try {
-    const until = performance.now() + Number(values.seconds) * 1_000;
-    const breaking = (async () => {
-      while (performance.now() < until) {
-        await pause(200 + Math.random() * 800);
-        const [name, fault] = faults[Math.floor(Math.random() * faults.length)];
-        counts[name] = (counts[name] ?? 0) + 1;
-        await fault();
-      }
-    })();
+  const until = performance.now() + Number(values.seconds) * 1_000;
+  const breaking = (async () => {
     while (performance.now() < until) {
-      await lab.emit(20);
-      emitted += 20;
-      await pause(20);
+      await pause(200 + Math.random() * 800);
+      const [name, fault] = faults[Math.floor(Math.random() * faults.length)];
+      counts[name] = (counts[name] ?? 0) + 1;
+      await fault();
     }
-    await breaking;
-    await lab.settled();
-    console.log(`${which.name}: ${emitted} emissions, faults ${JSON.stringify(counts)}`);
-    if (lab.unhandled.length > 0) fail(`${lab.unhandled.length} rejections unhandled`);
-    for (const destination of lab.destinations) await report(lab, destination, 'killed' in counts);
-  } finally {
-    await lab[Symbol.asyncDispose]();
-    await server[Symbol.asyncDispose]();
+  })();
+  while (performance.now() < until) {
+    await lab.emit(20);
+    emitted += 20;
+    await pause(20);
   }
+  await breaking;
+  await lab.settled();
+  console.log(`${which.name}: ${emitted} emissions, faults ${JSON.stringify(counts)}`);
+  if (lab.unhandled.length > 0) fail(`${lab.unhandled.length} rejections unhandled`);
+  for (const destination of lab.destinations) await report(lab, destination, 'killed' in counts);
 }
 
 /** By name, what can go wrong; each resolves when there is nothing wrong any more but what the adapter has to find out. */

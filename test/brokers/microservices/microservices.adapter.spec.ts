@@ -152,6 +152,51 @@ describeRedis('A MicroservicesAdapter over Redis', () => {
   });
 });
 
+/** What goes through a broker: where it is, and how it is said to both sides. */
+const BROKERS = [
+  {
+    name: 'RabbitMQ',
+    url: process.env['AMQP_URL'],
+    guarantee: 'acknowledged',
+    options: (url: string, queue: string) => ({
+      transport: Transport.RMQ as const,
+      options: {
+        ...{ urls: [url], queue, persistent: true },
+        queueOptions: { durable: true, arguments: { 'x-expires': 60_000 } },
+      },
+    }),
+  },
+  {
+    name: 'NATS',
+    url: process.env['NATS_URL'],
+    guarantee: 'fire-and-forget',
+    options: (url: string) => ({ transport: Transport.NATS as const, options: { servers: [url] } }),
+  },
+] as const;
+
+describe.each(BROKERS)('A MicroservicesAdapter over $name', ({ url, guarantee, options }) => {
+  const there = url === undefined ? describe.skip : describe;
+  let names = 0;
+
+  there('and a listener', () => {
+    adapterContract({
+      test: it,
+      expect,
+      // The listener gets it a moment after the broker has.
+      features: { acknowledges: false, unencodable: () => new Unwritable() },
+      create: async (consumer) => {
+        const pattern = `happened-${process.pid}-${++names}`;
+        const transport = options(url!, pattern);
+        const { arrivals, close } = await listener(transport, pattern);
+        const useFactory = () =>
+          new MicroservicesAdapter({ transport, destination: pattern, requires: guarantee });
+        const app = await serveAdapter({ useFactory }, consumer);
+        return { app, received: () => arrivals, close };
+      },
+    });
+  });
+});
+
 /** A transport of one's own, which fails as those of Nest do. */
 class FailingClient extends ClientProxy {
   constructor(private readonly rejection: unknown) {
