@@ -48,8 +48,17 @@ interface Connection {
 
 /** Ends the connections of a client that does not close. */
 export function cutOff(client: ClientProxy): void {
-  for (const part of [client.unwrap<Connection | Connection[]>()].flat()) {
+  for (const part of partsOf(client)) {
     if (part.disconnect !== undefined) part.disconnect();
     else Promise.resolve(part.close?.()).catch(() => {});
+  }
+}
+
+function partsOf(client: ClientProxy): Connection[] {
+  try {
+    return [client.unwrap<Connection | Connection[] | null>() ?? []].flat();
+  } catch {
+    // It has none, and says so.
+    return [];
   }
 }

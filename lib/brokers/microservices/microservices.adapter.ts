@@ -12,7 +12,7 @@ import type { EmissionAdapter } from '../../emission/adapter.js';
 import { toCloudEvent } from '../../emission/cloud-event.js';
 import type { Emission } from '../../emission/emission.js';
 import { ConfigurationError } from '../../emission/emission.errors.js';
-import { BrokerConnectionError, RecordError, messageOf } from '../broker.errors.js';
+import { BrokerConnectionError, messageOf, RecordError } from '../broker.errors.js';
 import { closesInTime, inTime } from '../in-time.js';
 import { Router } from '../router.js';
 import { sendEach } from '../send-each.js';
@@ -88,7 +88,7 @@ export class MicroservicesAdapter implements EmissionAdapter, OnModuleInit, OnAp
     try {
       await inTime(this.#client.connect(), timeoutMs, 'The server has not been connected to');
     } catch (error) {
-      this.#client.close();
+      await this.#close();
       throw new BrokerConnectionError(
         `MicroservicesAdapter cannot connect ${this.#client.constructor.name}: ${messageOf(error)}. Is the server running there?`,
         { cause: error },
@@ -97,10 +97,7 @@ export class MicroservicesAdapter implements EmissionAdapter, OnModuleInit, OnAp
   }
 
   async onApplicationShutdown(): Promise<void> {
-    if (this.#options.transport === undefined) return;
-    const closing = (async (): Promise<void> => void (await this.#client.close()))();
-    if (!(await closesInTime(closing, this.#options.timeoutMs))) cutOff(this.#client);
-    this.#ended.abort();
+    if (this.#options.transport !== undefined) await this.#close();
   }
 
   interested(emission: Emission): boolean {
@@ -113,6 +110,12 @@ export class MicroservicesAdapter implements EmissionAdapter, OnModuleInit, OnAp
     const limit = { timeoutMs: this.#options.timeoutMs, late: 'The transport has not answered' };
     await sendEach(packets, undelivered, limit, this.#senderOf(packets));
     undelivered.throwFor(batch);
+  }
+
+  async #close(): Promise<void> {
+    const closing = (async (): Promise<void> => void (await this.#client.close()))();
+    if (!(await closesInTime(closing, this.#options.timeoutMs))) cutOff(this.#client);
+    this.#ended.abort();
   }
 
   #packetOf(emission: Emission, undelivered: Undelivered): Packet[] {

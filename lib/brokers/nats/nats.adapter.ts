@@ -102,7 +102,13 @@ export class NatsAdapter implements EmissionAdapter, OnModuleInit, OnApplication
     for (const name in headers) carried.set(name, headers[name]!);
     const { reply, answer } = this.#acknowledgements.expect(destination, isFirst);
     replies.push(reply);
-    this.#connection!.publish(destination, body, { headers: carried, reply });
+    try {
+      this.#connection!.publish(destination, body, { headers: carried, reply });
+    } catch (error) {
+      // It will not be answered, and nobody is to hear when the connection is lost.
+      this.#acknowledgements.forget(reply);
+      throw error;
+    }
     return answer;
   }
 
