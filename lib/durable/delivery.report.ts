@@ -23,7 +23,8 @@ export class DeliveryReport {
     for (const claim of claims)
       signal('emissions:delivery:completed', () => ({
         ...this.#about(claim),
-        waitedMs: Date.now() - claim.storedAt.getTime(),
+        // The clock of the database may be ahead.
+        waitedMs: Math.max(0, Date.now() - claim.storedAt.getTime()),
       }));
   }
 

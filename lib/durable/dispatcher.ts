@@ -8,6 +8,7 @@ import { isExpired, type Emission } from '../emission/emission.js';
 import { isThenable } from '../emission/is-thenable.js';
 import { backoff } from '../pipeline/backoff.js';
 import { DeliveryTimeoutError, ShutdownError } from '../pipeline/pipeline.errors.js';
+import { atMost } from './at-most.js';
 import { DeliveryAttempt } from './delivery.attempt.js';
 import { DeliveryReport } from './delivery.report.js';
 import type { Claim, DeliveryQueue, FailedClaim, KeptError } from './delivery.js';
@@ -21,6 +22,7 @@ const AHEAD_MS = 50;
 const MOST_AHEAD = 1_000;
 /** How many looks at the tables a delivery that needs a class nobody here knows is left to other processes. */
 const UNKNOWN_PAUSE = 5;
+const TOLD_MS = 2_000;
 
 /** What a dispatcher works with. */
 export interface DispatcherParts {
@@ -85,9 +87,12 @@ export class Dispatcher {
     await Promise.all(this.lanes.map((lane) => lane.stop()));
   }
 
-  /** The same, and waits for what was begun; what is not done in time runs again. */
+  /**
+   * The same, and waits for what was begun; what is not done in time runs again. Then waits until the database knows what became of
+   * each, or for two seconds, when it does not answer: what it does not know by then runs again, too.
+   */
   async drain(timeoutMs: number): Promise<void> {
-    await this.pause();
+    const paused = this.pause();
     if (this.#running.size > 0) {
       const { promise, resolve } = Promise.withResolvers<void>();
       const timer = setTimeout(resolve, timeoutMs);
@@ -106,6 +111,7 @@ export class Dispatcher {
         });
       }
     }
+    await atMost(TOLD_MS, Promise.all([paused, ...this.lanes.map((lane) => lane.settled())]));
   }
 
   /** Says that it is alive. */
@@ -260,9 +266,10 @@ export class Dispatcher {
 
   #lost(claims: readonly Claim[]): void {
     for (const attempt of [...this.#running]) {
-      for (const claim of claims) attempt.open.delete(claim);
-      if (attempt.open.size > 0) continue;
-      const [{ id, attempt: number }] = attempt.claims as [Claim];
+      // One whose delivery was completed in a transaction has none open either, and is not concerned.
+      const [first] = claims.filter((claim) => attempt.open.delete(claim));
+      if (first === undefined || attempt.open.size > 0) continue;
+      const { id, attempt: number } = first;
       this.#running.delete(attempt);
       attempt.end();
       attempt.abort(new DeliveryLostError(this.name, id, number));

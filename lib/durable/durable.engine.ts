@@ -8,6 +8,7 @@ import type {
 } from '../emission/durable-engine.js';
 import { ConfigurationError } from '../emission/emission.errors.js';
 import { signal } from '../telemetry/signal.js';
+import { atMost } from './at-most.js';
 import { DeliveryAcceptor } from './delivery.acceptor.js';
 import type { DeliveryQueue } from './delivery.js';
 import type { DeliveryStore } from './delivery.store.js';
@@ -18,6 +19,7 @@ import type { EmissionStorage } from './stored-emission.js';
 
 /** How many signs of life fit into the time after which a worker is taken for dead. */
 const BEATS = 3;
+const CLOSE_MS = 5_000;
 
 /**
  * Durable deliveries of one application: stores what commits owe to its durable handlers, and, as a worker, works off what any
@@ -131,7 +133,8 @@ export class PostgresEngine implements DurableEngine {
   async close(): Promise<void> {
     for (const clock of this.#clocks.splice(0)) clearInterval(clock);
     for (const { lanes } of this.#dispatchers) for (const lane of lanes) lane.close();
-    if (this.#isOpen) await this.store.close();
+    // Connections whose other end is silent do not end.
+    if (this.#isOpen) await atMost(CLOSE_MS, this.store.close());
     this.#isOpen = false;
   }
 

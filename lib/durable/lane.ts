@@ -16,6 +16,10 @@ export interface LaneHost {
   troubled(error: unknown): void;
 }
 
+interface Shift {
+  isOver: boolean;
+}
+
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 2_000;
 const MOST_AT_ONCE = 1_000;
@@ -46,9 +50,10 @@ export class Lane {
   /** What is on its way. */
   #inSettlement: readonly Claim[] = [];
   #awake = true;
-  #stopped = false;
+  /** From a start to its stop. */
+  #shift: Shift = { isOver: true };
   #poked: (() => void) | undefined;
-  #loop: Promise<void> | undefined;
+  #loop: Promise<void> = Promise.resolve();
 
   constructor(queue: DeliveryQueue, store: DeliveryStore, host: LaneHost) {
     this.queue = queue;
@@ -67,9 +72,10 @@ export class Lane {
   }
 
   start(): void {
-    this.#stopped = false;
+    if (!this.#shift.isOver) return;
+    const shift = (this.#shift = { isOver: false });
     this.#awake = true;
-    this.#loop ??= this.#claimAll().finally(() => (this.#loop = undefined));
+    this.#loop = this.#loop.then(() => this.#claimAll(shift));
   }
 
   /** There may be something to claim. */
@@ -83,11 +89,12 @@ export class Lane {
     this.#poked?.();
   }
 
-  /** Stops claiming, and gives back what was not begun. */
+  /** Stops claiming, and gives back what was not begun; it may be started again before that is done. */
   async stop(): Promise<void> {
-    this.#stopped = true;
+    this.#shift.isOver = true;
+    const loop = this.#loop;
     this.poke();
-    await this.#loop;
+    await loop;
     await this.release(this.ready.splice(0), 0);
   }
 
@@ -101,7 +108,7 @@ export class Lane {
 
   /** Tries to settle no longer. */
   close(): void {
-    this.#stopped = true;
+    this.#shift.isOver = true;
     this.#completed = [];
     this.#failed = [];
     this.#held.clear();
@@ -135,7 +142,8 @@ export class Lane {
       this.#host.troubled(error);
     }
     for (const claim of claims) this.#held.delete(claim);
-    this.poke();
+    if (delayMs === 0) this.wake();
+    else this.poke();
   }
 
   /** Says that what it holds is being worked on, and finds out what it holds no longer. */
@@ -159,9 +167,9 @@ export class Lane {
     this.#timers.add(timer);
   }
 
-  async #claimAll(): Promise<void> {
+  async #claimAll(shift: Shift): Promise<void> {
     let pauseMs = FIRST_PAUSE_MS;
-    while (!this.#stopped) {
+    while (!shift.isOver) {
       const room = this.#host.room(this.held);
       if (room === 0 || !this.#awake) {
         // oxlint-disable-next-line no-await-in-loop -- it is a loop of waiting

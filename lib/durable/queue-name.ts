@@ -1,7 +1,7 @@
 import type { Destination } from '../emission/destination.js';
 
-/** Adapters may be called as handlers are. */
-const ADAPTER = 'adapter/';
+/** Adapters may be called as handlers are; no name of these begins so. */
+const ADAPTER = 'adapter//';
 const KEYED = '/keyed';
 
 /**
@@ -18,14 +18,20 @@ export function queueNameOf(
 
 /** The queue for what has no key, to that for what has one, and the other way round. */
 export function partnerOf(queue: string): string {
-  return queue.endsWith(KEYED) ? queue.slice(0, -KEYED.length) : queue + KEYED;
+  const { prefix, own, keyed } = partsOf(queue);
+  return prefix + own + (keyed === '' ? KEYED : '');
 }
 
 /** Whose queue it is: the name of the handler or adapter, when it is one of ours. */
 export function ownerOf(queue: string): string {
-  const own = queue.endsWith(KEYED) ? queue.slice(0, -KEYED.length) : queue;
-  const name = own.startsWith(ADAPTER) ? own.slice(ADAPTER.length) : own;
-  return name.replaceAll(/\/([0-9a-f]+)\//g, (_, code: string) =>
+  return partsOf(queue).own.replaceAll(/\/([0-9a-f]+)\//g, (_, code: string) =>
     String.fromCodePoint(Number.parseInt(code, 16)),
   );
+}
+
+/** Names may end as the queue of what is keyed does: what is left when all signs are read says which it is. */
+function partsOf(queue: string): { prefix: string; own: string; keyed: string } {
+  const parts = /^(adapter\/\/)?((?:[\w.-]|\/[0-9a-f]+\/)*)(\/keyed)?$/.exec(queue);
+  const [, prefix = '', own = queue, keyed = ''] = parts ?? [];
+  return { prefix, own, keyed };
 }

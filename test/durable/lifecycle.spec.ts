@@ -78,6 +78,40 @@ describe.each(DATABASES)('A process of durable handlers on %s', (_, makeDatabase
     expect(await states()).toEqual(['held completed 0', 'b created 0', 'c created 0']);
   }, 30_000);
 
+  it('takes up again what it was told to while it was still pausing', async () => {
+    await using running = await application(database.options);
+    const deliveries = running.app.get(DurableDeliveries);
+    const paused = deliveries.pause('work');
+    deliveries.resume('work');
+    await paused;
+    await emit(running, 'a');
+    await until(() => begun(running).length === 1);
+    const [stats] = await deliveries.stats();
+    expect(stats).toMatchObject({ handler: 'work', isWorking: true });
+  }, 30_000);
+
+  it('is one and the same when it starts again, whatever its handlers are called', async () => {
+    @Injectable()
+    class Named {
+      readonly taken: unknown[] = [];
+      @OnEmission('work', { durable: true, id: 'a/keyed' })
+      take(payload: unknown): void {
+        this.taken.push(payload);
+      }
+    }
+    const named = (): Promise<RunningApp> =>
+      start({
+        imports: [EmissionsModule.forRoot(), EmissionsDurableModule.forRoot(database.options)],
+        providers: [Named],
+      });
+    await (await named()).close();
+    await using again = await named();
+    await emit(again, 'a');
+    await until(() => again.app.get(Named).taken.length === 1);
+    const [stats] = await again.app.get(DurableDeliveries).stats();
+    expect(stats).toMatchObject({ handler: 'a/keyed', isKnown: true });
+  }, 30_000);
+
   it('gives up what does not end in time, which is told so and runs again elsewhere', async () => {
     const running = await application({ ...database.options, drainTimeoutMs: 20 });
     await emit(running, 'held');
