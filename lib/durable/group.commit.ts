@@ -44,7 +44,9 @@ export class GroupCommit {
         await this.#keep(together.flatMap(({ owed }) => owed));
         for (const { resolve } of together) resolve();
       } catch (error) {
-        if (together.length === 1) together[0]!.reject(error);
+        // With no database, each for itself would only wait behind the others.
+        if (together.length === 1 || isOutOfReach(error))
+          for (const { reject } of together) reject(error);
         // One of them is to blame: each for itself.
         // oxlint-disable-next-line no-await-in-loop
         else await this.#oneByOne(together);
@@ -97,13 +99,28 @@ export class GroupCommit {
   }
 }
 
-/** The connection broke, the server is going down or coming up, or transactions were in each other's way: it is worth asking again. */
+const IN_EACH_OTHERS_WAY = /^(40001|40P01)/;
+const CONNECTION =
+  /^(08|53300|57P0|ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)/;
+const SAID_OF_CONNECTION =
+  /connection (terminated|ended|closed)|client has encountered a connection error/i;
+const TOO_SLOW_TO_CONNECT = 'timeout exceeded when trying to connect';
+
+/** Transactions were in each other's way, or the server is going down or coming up: it is worth asking again. */
 function isPassing(error: unknown): boolean {
-  const { code, message } = Object(error) as { code?: unknown; message?: unknown };
-  return (
-    (typeof code === 'string' && /^(08|57P0|40001|40P01|ECONN|EPIPE|ETIMEDOUT)/.test(code)) ||
-    /connection (terminated|ended|closed)|client has encountered a connection error/i.test(
-      String(message),
-    )
-  );
+  return IN_EACH_OTHERS_WAY.test(codeOf(error)) || isBroken(error);
+}
+
+/** Nothing at all can be stored at present. */
+function isOutOfReach(error: unknown): boolean {
+  return isBroken(error) || String(Object(error).message).includes(TOO_SLOW_TO_CONNECT);
+}
+
+function isBroken(error: unknown): boolean {
+  return CONNECTION.test(codeOf(error)) || SAID_OF_CONNECTION.test(String(Object(error).message));
+}
+
+function codeOf(error: unknown): string {
+  const { code } = Object(error) as { code?: unknown };
+  return typeof code === 'string' ? code : '';
 }

@@ -12,6 +12,8 @@ interface Pair {
 /** A connection through which bytes can be made to vanish, and that can be cut. */
 export interface Wire extends AsyncDisposable {
   readonly port: number;
+  /** How many connections it has refused. */
+  readonly refused: number;
   /** Lets what the server says vanish from now on; what it is told still arrives. */
   swallowAnswers(): void;
   /** Lets everything vanish from now on. */
@@ -32,6 +34,7 @@ export async function wireTo(
   alter: (bytes: Buffer) => Buffer = (bytes) => bytes,
 ): Promise<Wire> {
   let isDown = false;
+  let refused = 0;
   let loss: Loss = 'nothing';
   let left = Infinity;
   const pairs = new Set<Pair>();
@@ -48,7 +51,10 @@ export async function wireTo(
     left = Infinity;
   };
   const server = createServer((near) => {
-    if (isDown) return void near.destroy();
+    if (isDown) {
+      refused++;
+      return void near.destroy();
+    }
     const far = connect(port, '127.0.0.1');
     const pair: Pair = { near, far, loss };
     pairs.add(pair);
@@ -71,6 +77,9 @@ export async function wireTo(
   };
   return {
     port: (server.address() as AddressInfo).port,
+    get refused() {
+      return refused;
+    },
     swallowAnswers: () => lose('answers'),
     swallow: () => lose('everything'),
     deaden: (what) => {
