@@ -1,3 +1,4 @@
+import { TransactionOverError } from './emission/emission.errors.js';
 import type { SqlExecutor } from './emission/sql-executor.js';
 import type { Place } from './pipeline/place.js';
 
@@ -19,6 +20,7 @@ export interface Open {
 export class Stage {
   /** The transaction has ended, or the savepoint was rolled back. */
   hasEnded = false;
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(
     readonly open: Open,
@@ -33,5 +35,19 @@ export class Stage {
   /** A savepoint of it. */
   within(): Stage {
     return new Stage(this.open, this);
+  }
+
+  /**
+   * One savepoint in it behind another: of two that overlap, the one would take back what the other has done.
+   *
+   * @throws TransactionOverError when it is over before it is their turn
+   */
+  inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(() => {
+      if (this.isOver) throw new TransactionOverError();
+      return work();
+    });
+    this.#last = turn.catch(() => {});
+    return turn;
   }
 }

@@ -36,7 +36,9 @@ export class Transactions implements AmbientTransactions {
     refuseNoSource(source, work);
     const around = this.#current();
     return around?.open.source === source.source
-      ? this.#within(around, work as (transaction: unknown) => T | Promise<T>, atEnd)
+      ? around.inTurn(() =>
+          this.#within(around, work as (transaction: unknown) => T | Promise<T>, atEnd),
+        )
       : this.#begin(source, work, { atEnd });
   }
 

@@ -33,7 +33,7 @@ import { start, type RunningApp } from '../support/app.js';
 import { DATABASE_URL, postgres, type TestDatabase } from '../support/databases.js';
 import { PrismaClient } from '../support/prisma/generated/client.js';
 import { listen } from '../support/signals.js';
-import { until } from '../support/until.js';
+import { rounds, until } from '../support/until.js';
 
 @Injectable()
 class Handlers {
@@ -264,6 +264,42 @@ onPostgres.each(Object.entries(layers))('A transaction of %s', (_, connect) => {
     expect((await rows()).filter((id) => id >= 4)).toEqual([4, 6]);
     expect([await stored(4), await stored(5), await stored(6)]).toEqual([1, 0, 1]);
     expect([sunk(4), sunk(5), sunk(6)]).toEqual([1, 0, 1]);
+  });
+
+  it('has those within it run one behind another, though they are begun at once', async () => {
+    await emissions.transaction(layer.source, async () => {
+      const [kept, failed] = await Promise.allSettled([
+        emissions.transaction(layer.source, async (within) => {
+          await place(within, 10);
+          await rounds();
+        }),
+        emissions.transaction(layer.source, async (within) => {
+          await place(within, 11);
+          throw new Error('the other');
+        }),
+      ]);
+      expect([kept!.status, failed!.status]).toEqual(['fulfilled', 'rejected']);
+    });
+    await emissions.settled();
+    expect((await rows()).filter((id) => [10, 11].includes(id))).toEqual([10]);
+    expect([await stored(10), await stored(11)]).toEqual([1, 0]);
+    expect([sunk(10), sunk(11)]).toEqual([1, 0]);
+  });
+
+  it('is over for what would begin within it later', async () => {
+    let late: Promise<unknown> | undefined;
+    const first = Promise.withResolvers<void>();
+    await emissions
+      .transaction(layer.source, async () => {
+        void emissions.transaction(layer.source, () => first.promise).catch(() => {});
+        late = emissions.transaction(layer.source, (within) => place(within, 12));
+        late.catch(() => {});
+        throw new Error('outer');
+      })
+      .catch(() => {});
+    first.resolve();
+    await expect(late).rejects.toMatchObject({ code: 'EMISSIONS_TRANSACTION_OVER' });
+    expect(await stored(12)).toBe(0);
   });
 
   it('of a handler completes its delivery: it is not called again when it fails afterwards', async () => {
