@@ -29,10 +29,12 @@ const NOTHING: Looked = {
   resume: () => {},
   store: {
     find: async () => [],
+    findDead: async () => [],
     retry: async () => [],
     discard: async () => [],
     queues: async () => [],
     counts: async () => [],
+    blockedKeys: async () => [],
   },
 };
 
@@ -77,16 +79,12 @@ export class DurableDeliveries {
   }
 
   /**
-   * The keys whose emissions wait behind a dead one, until that is retried or discarded. None, for a handler with
-   * `onDead: 'skip'`.
+   * The keys whose emissions wait behind a dead one, until that is retried or discarded. With `onDead: 'skip'` there are none, but
+   * those of before it was said.
    */
   async blockedKeys(handler: string): Promise<string[]> {
-    const queues = this.#queuesOf(handler).filter(
-      ({ isKeyed, skipsDead }) => isKeyed && !skipsDead,
-    );
-    const names = queues.map(({ name }) => name);
-    const dead = await this.engine.store.find({ queues: names, states: ['dead'], limit: 100_000 });
-    return [...new Set(dead.map(({ key }) => key!))].sort();
+    const names = this.#queuesOf(handler).map(({ name }) => name);
+    return this.engine.store.blockedKeys(names);
   }
 
   /** What became of an emission at each durable handler that it was stored for; empty when nothing is known of it any more. */

@@ -1,6 +1,6 @@
 import { ConfigurationError } from '../emission/emission.errors.js';
 import { quote } from '../emission/quote.js';
-import type { Delivery, DeliveryState } from './delivery.js';
+import type { Delivery } from './delivery.js';
 import type { DeliveryFilter, DeliveryStore } from './delivery.store.js';
 import { ownerOf } from './queue-name.js';
 
@@ -36,10 +36,12 @@ export interface HandlerLoad {
 export type MendedDelivery = Pick<Delivery, 'id' | 'handler'>;
 
 /** What is asked of a store. */
-export type DeskStore = Pick<DeliveryStore, 'find' | 'retry' | 'discard' | 'queues' | 'counts'>;
+export type DeskStore = Pick<
+  DeliveryStore,
+  'find' | 'findDead' | 'retry' | 'discard' | 'queues' | 'counts' | 'blockedKeys'
+>;
 
 const FIELDS = ['handler', 'tenant', 'ids', 'limit'];
-const ALL: readonly DeliveryState[] = ['waiting', 'running', 'completed', 'dead', 'discarded'];
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** Shows what is stored, and mends what is dead: behind `DurableDeliveries`, and behind the command line. */
@@ -53,7 +55,7 @@ export class DeliveryDesk {
   /** The dead deliveries, with their errors; the latest first. */
   async failed(filter: DeadDeliveries): Promise<Delivery[]> {
     const meant = await this.#filter(filter);
-    const found = await this.store.find({ ...meant, limit: filter.limit, states: ['dead'] });
+    const found = await this.store.findDead({ ...meant, limit: filter.limit });
     return found.map(deliveryOf);
   }
 
@@ -71,7 +73,7 @@ export class DeliveryDesk {
   async status(emissionId: string): Promise<Delivery[]> {
     refuseNoIds([emissionId]);
     const queues = await this.store.queues();
-    return (await this.store.find({ queues, ids: [emissionId], states: ALL })).map(deliveryOf);
+    return (await this.store.find(queues, [emissionId])).map(deliveryOf);
   }
 
   /** How much each handler has to do, those of other applications too; or one, that is seen to here. */

@@ -53,9 +53,10 @@ export interface DeliveryStore {
   due(queues: readonly string[]): Promise<string[]>;
   /** Calls back with the name of a queue that has got something, and without one when something may have been missed. */
   listen(hint: (queue?: string) => void): Promise<void>;
-  find(
-    filter: DeliveryFilter & { readonly states: readonly QueuedDelivery['state'][] },
-  ): Promise<QueuedDelivery[]>;
+  /** What became of these. */
+  find(queues: readonly string[], ids: readonly string[]): Promise<QueuedDelivery[]>;
+  /** The dead ones, the latest first; 100 at most, unless the filter says otherwise. */
+  findDead(filter: DeliveryFilter): Promise<QueuedDelivery[]>;
   /** Lets dead deliveries run again, each in its old place. @returns those it did */
   retry(filter: DeliveryFilter): Promise<{ id: string; queue: string }[]>;
   /** Gives dead deliveries up: they hold back nobody. @returns those it did */
@@ -63,5 +64,7 @@ export interface DeliveryStore {
   /** The names of all queues there are, those of other applications too. */
   queues(): Promise<string[]>;
   counts(queues: readonly string[]): Promise<QueueCounts[]>;
+  /** The keys that wait behind a dead one, sorted. */
+  blockedKeys(queues: readonly string[]): Promise<string[]>;
   close(): Promise<void>;
 }

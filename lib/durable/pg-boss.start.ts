@@ -35,6 +35,8 @@ export async function makeBoss(
           max,
           backend,
           application_name: 'nestjs-emissions',
+          // A server that is gone without a word is missed after seconds, and not after hours; pg takes it, pg-boss passes it on.
+          ...{ keepAlive: true, keepAliveInitialDelayMillis: 10_000 },
         })
       : new PgBoss({ ...shared, db: fromPglite(embedded as never), backend: 'pglite' });
   const logger = new Logger('Emissions');

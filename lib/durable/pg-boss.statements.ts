@@ -8,12 +8,15 @@ export interface Statements extends ClaimStatements {
   readonly release: string;
   readonly rescue: string;
   readonly adopt: string;
+  readonly skip: string;
   readonly orphan: string;
   readonly due: string;
   readonly find: string;
+  readonly findDead: string;
   readonly retry: string;
   readonly discard: string;
   readonly counts: string;
+  readonly blockedKeys: string;
   readonly indexes: readonly string[];
   /** For queues that limit what a tenant has at work. */
   readonly tenantIndex: string;
@@ -37,6 +40,11 @@ const errorsWith = (error: string): string => `jsonb_build_object('errors',
   CASE WHEN jsonb_typeof(j.output->'errors') = 'array'
     THEN CASE WHEN jsonb_array_length(j.output->'errors') >= ${KEPT_ERRORS} THEN (j.output->'errors') - 0 ELSE j.output->'errors' END
     ELSE '[]'::jsonb END || ${error})`;
+
+/** What people are shown of a delivery. */
+const SHOWN = `j.id, j.name AS queue, j.state::text, j.data->'emission'->>'name' AS emission, j.group_id AS tenant, j.singleton_key AS key,
+        j.retry_count, j.retry_limit, j.started_on, j.created_on, j.start_after, j.completed_on, j.output`;
+const WAITS = `count(*), count(*) FILTER (WHERE j.start_after > now()) AS delayed, min(j.created_on) FILTER (WHERE j.start_after <= now()) AS oldest_at`;
 
 /** The statements on the tables of one schema. */
 export function statementsOf(
@@ -124,11 +132,16 @@ export function statementsOf(
       UPDATE ${job} j SET deletion_seconds = 0, policy = CASE WHEN j.name = ANY($2::text[]) THEN NULL ELSE j.policy END
       WHERE j.name = ANY($1::text[]) AND j.state = 'failed' AND j.deletion_seconds > 0`,
 
+    // A handler that skips what is dead skips also what was dead before it was told to.
+    skip: `
+      UPDATE ${job} j SET policy = NULL WHERE j.name = ANY($1::text[]) AND j.state = 'failed' AND j.policy = 'key_strict_fifo'`,
+
     // Nobody is left who could be at work on it.
     orphan: `UPDATE ${job} j SET heartbeat_on = now() - j.heartbeat_seconds * interval '1s' WHERE j.state = 'active'`,
 
     // What is not due is put aside as blocked, out of the indexes that claims go through: however much there is of it, it costs them
-    // nothing. Here it is put back.
+    // nothing. Here it is put back. The order is that of an index: without one, the database looks for the first of those due
+    // through everything that is kept.
     due: `
       WITH a AS (
         UPDATE ${job} j SET blocked = false
@@ -138,15 +151,19 @@ export function statementsOf(
           LIMIT ${MOST_DUE} ${lock})
         RETURNING j.name)
       SELECT q.name, (SELECT count(*) FROM a)::int AS moved FROM unnest($1::text[]) AS q(name)
-      WHERE EXISTS (SELECT 1 FROM ${job} j WHERE j.name = q.name AND j.state < 'active' AND NOT j.blocked AND j.start_after <= now())
-        OR EXISTS (SELECT 1 FROM a WHERE a.name = q.name)`,
+      WHERE EXISTS (SELECT 1 FROM a WHERE a.name = q.name)
+        OR (SELECT j.id FROM ${job} j WHERE j.name = q.name AND j.state < 'active' AND NOT j.blocked AND j.start_after <= now()
+          ORDER BY j.priority DESC, j.created_on LIMIT 1) IS NOT NULL`,
 
     find: `
-      SELECT j.id, j.name AS queue, j.state::text, j.data->'emission'->>'name' AS emission, j.group_id AS tenant,
-        j.singleton_key AS key, j.retry_count, j.retry_limit, j.started_on, j.created_on, j.start_after, j.completed_on, j.output
-      FROM ${job} j
-      WHERE j.name = ANY($1::text[]) AND ${ids} AND j.state::text = ANY($4::text[])
-      ORDER BY j.created_on DESC, j.id DESC LIMIT $5::int`,
+      SELECT ${SHOWN} FROM ${job} j
+      WHERE j.name = ANY($1::text[]) AND j.id = ANY($2::uuid[])
+      ORDER BY j.created_on DESC, j.id DESC`,
+
+    findDead: `
+      SELECT ${SHOWN} FROM ${job} j
+      WHERE j.name = ANY($1::text[]) AND ${ids} AND j.state = 'failed'
+      ORDER BY j.created_on DESC, j.id DESC LIMIT $4::int`,
 
     // As a new one in its old place: `retry` would stand in the way of one of its key that is at work.
     retry: `
@@ -168,24 +185,28 @@ export function statementsOf(
       n AS (${notify('r')})
       SELECT r.name AS queue, r.id, (SELECT count(*) FROM n) AS notified FROM r`,
 
+    // Each count goes through an index of its own: what is completed, and kept, costs nothing.
     counts: `
-      SELECT q.name AS queue,
-        count(*) FILTER (WHERE j.state < 'active')::int AS waiting,
-        count(*) FILTER (WHERE j.state < 'active' AND j.start_after > now())::int AS delayed,
-        count(*) FILTER (WHERE j.state = 'active')::int AS running,
-        count(*) FILTER (WHERE j.state = 'failed')::int AS dead,
-        count(DISTINCT j.singleton_key) FILTER (WHERE j.state = 'failed' AND j.policy = 'key_strict_fifo')::int AS blocked_keys,
-        min(j.created_on) FILTER (WHERE j.state < 'active' AND j.start_after <= now()) AS oldest_at
+      SELECT q.name AS queue, (w.count + b.count)::int AS waiting, (w.delayed + b.delayed)::int AS delayed, r.count::int AS running,
+        d.count::int AS dead, d.blocked_keys::int AS blocked_keys, least(w.oldest_at, b.oldest_at) AS oldest_at
       FROM unnest($1::text[]) AS q(name)
-      LEFT JOIN ${job} j ON j.name = q.name AND j.state NOT IN ('completed', 'cancelled')
-      GROUP BY q.name`,
+      CROSS JOIN LATERAL (SELECT ${WAITS} FROM ${job} j WHERE j.name = q.name AND j.state < 'active' AND NOT j.blocked) w
+      CROSS JOIN LATERAL (SELECT ${WAITS} FROM ${job} j WHERE j.name = q.name AND j.state < 'active' AND j.blocked) b
+      CROSS JOIN LATERAL (SELECT count(*) FROM ${job} j WHERE j.name = q.name AND j.state = 'active') r
+      CROSS JOIN LATERAL (
+        SELECT count(*), count(DISTINCT j.singleton_key) FILTER (WHERE j.policy = 'key_strict_fifo') AS blocked_keys
+        FROM ${job} j WHERE j.name = q.name AND j.state = 'failed') d`,
+
+    blockedKeys: `
+      SELECT DISTINCT j.singleton_key AS key FROM ${job} j
+      WHERE j.name = ANY($1::text[]) AND j.state = 'failed' AND j.policy = 'key_strict_fifo' ORDER BY 1`,
 
     tenantIndex: `CREATE INDEX IF NOT EXISTS nestjs_emissions_tenants ON ${job} (name, group_id, priority DESC, created_on) WHERE state < 'active' AND NOT blocked`,
 
-    // What is at work, and what has become due, is looked for every second among all that is kept.
+    // What is at work, dead, or has become due, is looked for every second among all that is kept.
     indexes: [
       `CREATE INDEX IF NOT EXISTS nestjs_emissions_running ON ${job} (name) WHERE state = 'active'`,
-      `CREATE INDEX IF NOT EXISTS nestjs_emissions_failed ON ${job} (name) WHERE state = 'failed' AND deletion_seconds > 0`,
+      `CREATE INDEX IF NOT EXISTS nestjs_emissions_dead ON ${job} (name, deletion_seconds) WHERE state = 'failed'`,
       `CREATE INDEX IF NOT EXISTS nestjs_emissions_aside ON ${job} (name, start_after) WHERE blocked`,
     ],
   };

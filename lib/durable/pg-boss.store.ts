@@ -19,7 +19,7 @@ import { partnerOf } from './queue-name.js';
 import { PgBossClaims } from './pg-boss.claims.js';
 import { openPgBoss } from './pg-boss.connection.js';
 import { channelOf, MOST_DUE, statementsOf, type Statements } from './pg-boss.statements.js';
-import { queuedDeliveryOf, STATES } from './queued-delivery.js';
+import { queuedDeliveryOf } from './queued-delivery.js';
 import { makeIndexes } from './pg-boss.start.js';
 
 const NOBODY: ReadonlySet<string> = new Set();
@@ -90,6 +90,8 @@ export class PgBossStore implements DeliveryStore {
       const sharesToo = queues.some(({ tenantConcurrency }) => tenantConcurrency !== undefined);
       await makeIndexes(boss, this.#options, sharesToo);
     }
+    const skipping = queues.filter(({ skipsDead }) => skipsDead).map(({ name }) => name);
+    if (skipping.length > 0) await this.#run(this.#sql.skip, [skipping]);
     const names = new Set(queues.map(({ name }) => name));
     return oursOf(there).filter((name) => !names.has(name));
   }
@@ -198,17 +200,13 @@ export class PgBossStore implements DeliveryStore {
     }
   }
 
-  async find({
-    queues,
-    tenant,
-    ids,
-    states,
-    limit,
-  }: Parameters<DeliveryStore['find']>[0]): Promise<QueuedDelivery[]> {
-    const wanted = states.flatMap((state) => STATES[state]);
-    const rows = await this.#run(this.#sql.find, [
-      ...[queues, ids ?? null, tenant === undefined ? null : laneOf(tenant), wanted, limit ?? 100],
-    ]);
+  async find(queues: readonly string[], ids: readonly string[]): Promise<QueuedDelivery[]> {
+    return (await this.#run(this.#sql.find, [queues, ids])).map(queuedDeliveryOf);
+  }
+
+  async findDead(filter: DeliveryFilter): Promise<QueuedDelivery[]> {
+    const { limit = 100 } = filter;
+    const rows = await this.#run(this.#sql.findDead, [...parametersOf(filter), limit]);
     return rows.map(queuedDeliveryOf);
   }
 
@@ -236,6 +234,11 @@ export class PgBossStore implements DeliveryStore {
       blockedKeys: Number(others['blocked_keys']),
       oldestAt: (others['oldest_at'] as Date | null) ?? undefined,
     }));
+  }
+
+  async blockedKeys(queues: readonly string[]): Promise<string[]> {
+    const rows = await this.#run(this.#sql.blockedKeys, [queues]);
+    return rows.map(({ key }) => key as string);
   }
 
   async close(): Promise<void> {

@@ -1,7 +1,7 @@
 import type { DeliveryState, KeptError, QueuedDelivery } from './delivery.js';
 
 /** What pg-boss calls the places where a delivery stands. */
-export const STATES: Record<DeliveryState, readonly string[]> = {
+const STATES: Record<DeliveryState, readonly string[]> = {
   waiting: ['created', 'retry'],
   running: ['active'],
   completed: ['completed'],

@@ -169,4 +169,31 @@ onPostgres('200,000 delayed deliveries', () => {
     const [{ delayed, waiting }] = (await worker.app.get(DurableDeliveries).stats()) as [never];
     expect([delayed, waiting]).toEqual([2 * DELAYED - due, 2 * DELAYED - due]);
   }, 60_000);
+
+  it('cost nothing when they are done and kept, whatever is looked for', async () => {
+    const { schema } = database;
+    await pool.query(
+      `UPDATE ${schema}.job SET state = 'completed', blocked = false, completed_on = now() WHERE state < 'active'`,
+    );
+    // A backlog, which the database expects to meet soon in any table it reads from the front.
+    await pool.query(
+      `UPDATE ${schema}.job SET state = 'created', start_after = now() WHERE (name, id) IN
+         (SELECT name, id FROM ${schema}.job WHERE name = 'h' ORDER BY id LIMIT 5000)`,
+    );
+    await pool.query(`VACUUM ANALYZE ${schema}.job_common`);
+    const names = ['h', 'h/keyed', 'nobody'];
+    const looking = await blocksOf(async () => {
+      expect(await store.due(names)).toEqual(['h']);
+      expect(await store.due(['h/keyed', 'nobody'])).toEqual([]);
+      expect(await store.findDead({ queues: names })).toEqual([]);
+      expect(await store.blockedKeys(names)).toEqual([]);
+      expect(await store.retry({ queues: names, tenant: 'a' })).toEqual([]);
+      expect(await store.discard({ queues: names })).toEqual([]);
+    });
+    expect(looking).toBeLessThan(200);
+    const counting = await blocksOf(async () => {
+      expect(await store.counts(names.slice(1))).toMatchObject([{ waiting: 0 }, { waiting: 0 }]);
+    });
+    expect(counting).toBeLessThan(200);
+  }, 60_000);
 });

@@ -169,6 +169,26 @@ describe.each(DATABASES)('Deliveries of one key on %s', (name, makeDatabase) => 
     expect(endsOf(handlers.log, 'g')).toEqual([1, 2, 0]);
   });
 
+  it('pass one that was dead before their handler was told to pass it by', async () => {
+    const waits = ['failed', 'created'].map((state, n) =>
+      database.query(
+        `INSERT INTO ${database.schema}.job (id, name, data, singleton_key, policy, retry_limit, deletion_seconds, heartbeat_seconds, state, created_on)
+         VALUES (gen_random_uuid(), 'skips/keyed', $1, 'old', 'key_strict_fifo', 0, 0, 10, '${state}', now() + ${n} * interval '1 ms')`,
+        [{ emission: { name: 'skipped', payload: { key: 'old', n }, key: 'old', metadata: {} } }],
+      ),
+    );
+    await Promise.all(waits);
+    expect(await deliveries.blockedKeys('skips')).toEqual(['old']);
+    await using again = await application(
+      name === 'PostgreSQL' ? database.options : { ...database.options, worker: false },
+    );
+    await until(() =>
+      [handlers, again.app.get(Handlers)].some(({ log }) => endsOf(log, 'old').length === 1),
+    );
+    expect(await deliveries.blockedKeys('skips')).toEqual([]);
+    expect(await deliveries.discard({ handler: 'skips' })).toBe(1);
+  });
+
   it('are counted, and wait while their handler is paused', async () => {
     await deliveries.pause('strict');
     await emit('step', 'h', 0);

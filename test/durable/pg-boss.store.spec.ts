@@ -92,7 +92,7 @@ describe.each(DATABASES)('The store on %s', (_, makeDatabase) => {
       // oxlint-disable-next-line no-await-in-loop
       await store.rescue([parallel]);
     }
-    const [dead] = await store.find({ queues: ['h'], ids: [id], states: ['dead'] });
+    const [dead] = await store.findDead({ queues: ['h'], ids: [id] });
     expect(dead!.errors.map(({ attempt, name }) => [attempt, name])).toEqual([
       [1, 'WorkerGoneError'],
       [2, 'WorkerGoneError'],
