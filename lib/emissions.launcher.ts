@@ -1,6 +1,7 @@
 import {
   Inject,
   Injectable,
+  Logger,
   type BeforeApplicationShutdown,
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
@@ -131,6 +132,13 @@ function durableAdapter(
   { pipeline }: ResolvedEmissionsOptions,
   tracing: Tracing,
 ): DurableDestination {
+  const { guarantee = 'acknowledged' } = adapter;
+  if (guarantee !== 'acknowledged') {
+    new Logger('Emissions').warn(
+      `The adapter ${name} is durable, but what it delivers to promises '${guarantee}' only: what is stored for it counts as delivered, ` +
+        `and may be lost all the same. Take one that answers when it has it.`,
+    );
+  }
   const destination = adapterDestination(name, adapter, consumer, pipeline, tracing);
   const { attempts } = destination.options.retry;
   return { destination, settings: { maxAttempts: attempts, onDead: 'block' } };

@@ -23,3 +23,17 @@ export function checkSource(
     `${adapter} takes either a client or a url, but got ${client === undefined ? 'neither' : 'both'}. Write url: '${example}'.`,
   );
 }
+
+/**
+ * Looks at a URL before a library does, whose error would repeat it, with the password in it.
+ *
+ * @param protocols those that it may have, the usual one first
+ * @throws ConfigurationError when it is none
+ */
+export function checkUrl(adapter: string, url: string, protocols: readonly string[]): URL {
+  const parsed = URL.parse(url);
+  if (parsed !== null && protocols.includes(parsed.protocol)) return parsed;
+  throw new ConfigurationError(
+    `${adapter}: the url is no '${protocols[0]}//user:password@host:port'. Special characters in a user or a password have to be written with encodeURIComponent(password).`,
+  );
+}

@@ -50,8 +50,14 @@ export function writeEmission(
     if (typeof body !== 'string' && !ArrayBuffer.isView(body)) {
       throw new TypeError('format() has to give { body } with a string or bytes');
     }
-    set('content-type', contentType);
-    for (const [name, value] of Object.entries(more)) set(name, value);
+    for (const [name, value] of Object.entries({ 'content-type': contentType, ...more })) {
+      if (value !== undefined && typeof value !== 'string') {
+        throw new TypeError(
+          `format() has to give headers as text, but '${name}' is of type ${typeof value}`,
+        );
+      }
+      set(name, value);
+    }
     return { headers, body };
   }
   const event = toCloudEvent(emission);

@@ -19,6 +19,12 @@ export interface EmissionAdapter {
   /** Names the adapter in signals, logs and lists when its registration does not; else its class does. */
   readonly name?: string;
   /**
+   * What it means that it has delivered: `acknowledged`, whoever receives has it · `accepted`, somebody has seen it, and perhaps did
+   * not keep it · `fire-and-forget`, it has left this process, perhaps. One that says less than `acknowledged` is warned about when
+   * its registration is `durable`.
+   */
+  readonly guarantee?: 'acknowledged' | 'accepted' | 'fire-and-forget';
+  /**
    * Tells whether it wants an emission; asked once per emission inside the commit, before anything is queued. Keep it
    * quick and pure. A throw skips this emission for this adapter alone and is signalled as a failure.
    */

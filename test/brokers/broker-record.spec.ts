@@ -172,6 +172,15 @@ describe('What cannot be written', () => {
       message: expect.stringContaining('has to give { body }'),
     });
   });
+
+  it('is a header of its own that is no text', () => {
+    const { undelivered } = writer({
+      format: () => ({ body: '', headers: { attempts: 3, none: undefined } }) as never,
+    }).write([order]);
+    expect(thrownBy(() => undelivered.throwFor([order])).message).toMatch(
+      /headers as text, but 'attempts' is of type number/,
+    );
+  });
 });
 
 function thrownBy(work: () => void): Error {

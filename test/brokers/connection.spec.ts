@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import { ConfigurationError, type EmissionAdapter } from 'nestjs-emissions';
 import { NatsAdapter } from 'nestjs-emissions/nats';
@@ -23,6 +24,33 @@ describe.each([
     const make = () => new Adapter({ destination: 'd', ...given } as never);
     expect(make).toThrow(ConfigurationError);
     expect(make).toThrow(`${name} takes either a client or a url, but got ${word}`);
+  });
+});
+
+describe('A URL with a password where it cannot be', () => {
+  it.each([
+    ['RedisStreamsAdapter', RedisStreamsAdapter, 'redis://shop:s#ecret@127.0.0.1:1'],
+    ['RedisStreamsAdapter', RedisStreamsAdapter, 'shop:secret@127.0.0.1:1'],
+    ['RabbitMqAdapter', RabbitMqAdapter, 'amqp://shop:s#ecret@127.0.0.1:1'],
+    ['NatsAdapter', NatsAdapter, 'nats://127.0.0.1:1, nats://shop:s#ecret@127.0.0.1:1'],
+    ['NatsAdapter', NatsAdapter, 'nats://shop:secret@127.0.0.1:1'],
+  ] as const)('is refused by a %s, without telling it', (_, Adapter, url) => {
+    let refused: unknown;
+    try {
+      void new Adapter({ destination: 'd', url });
+    } catch (error) {
+      refused = error;
+    }
+    expect(refused).toBeInstanceOf(ConfigurationError);
+    expect(inspect(refused, { depth: 9 })).toMatch(/encodeURIComponent|connection: {/);
+    expect(inspect(refused, { depth: 9 })).not.toMatch(/s#?ecret@/);
+  });
+
+  it('is told by its host, with a scheme and without, where nobody is', async () => {
+    const adapter = new NatsAdapter({ destination: 'd', url: 'localhost:1, nats://[::1]:2' });
+    await expect(adapter.onModuleInit()).rejects.toThrow(
+      /cannot connect to localhost:1, \[::1\]:2: /,
+    );
   });
 });
 

@@ -97,7 +97,10 @@ export class KafkaAdapter implements EmissionAdapter, OnModuleInit, OnApplicatio
     undelivered.throwFor(batch);
   }
 
-  /** Sends what is still waiting; a part that is refused goes in smaller parts, one behind another, until each refused one is alone. */
+  /**
+   * Sends what is still waiting; a part that is refused goes in smaller parts, one behind another, until each refused one is alone. A
+   * part that was not answered holds back what is behind it.
+   */
   async #send(
     records: readonly BrokerRecord[],
     waiting: Set<BrokerRecord>,
@@ -122,7 +125,7 @@ export class KafkaAdapter implements EmissionAdapter, OnModuleInit, OnApplicatio
     for (const part of parts) await this.#send(part, waiting, undelivered);
     if (parts.length > 0 || unsent.length === 0) return;
     const cause = causeOf(failure, unsent[0]!.destination);
-    for (const record of unsent) {
+    for (const record of refusal === undefined ? waiting : unsent) {
       if (waiting.delete(record)) undelivered.add(record.emission, cause);
     }
   }

@@ -1,3 +1,4 @@
+import { ConfigurationError } from '../../emission/emission.errors.js';
 import type { Partitioner, PlatformaticProducer } from './platformatic.sender.js';
 
 /** A producer that can be asked for topics, and closed. */
@@ -17,12 +18,19 @@ const LONGEST_DELAY_MS = 1_000;
 /**
  * Makes producers of `@platformatic/kafka` that try again what was not answered for about half of the time there is, and do not go on
  * after that.
+ *
+ * @throws ConfigurationError when they were to have serializers, which make nothing of bytes
  */
 export async function producersFor(
   brokers: string,
   timeoutMs: number,
   connection: Readonly<Record<string, unknown>> = {},
 ): Promise<Producers> {
+  if (connection['serializers'] !== undefined) {
+    throw new ConfigurationError(
+      'KafkaAdapter: connection cannot have serializers, which make nothing of the bytes that it sends. Leave them out, and write format: (emission) => ({ body, contentType }).',
+    );
+  }
   const { Producer, compatibilityPartitioner } = await import('@platformatic/kafka');
   const partitioner = (connection['partitioner'] ?? compatibilityPartitioner) as Partitioner;
   const patienceMs = Math.ceil(timeoutMs / 4);

@@ -3,6 +3,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { connect, headers as natsHeaders, type NatsConnection } from '@nats-io/transport-node';
 import type { DeliveryContext, EmissionAdapter } from '../../emission/adapter.js';
 import type { Emission } from '../../emission/emission.js';
+import { ConfigurationError } from '../../emission/emission.errors.js';
 import { BrokerConnectionError, messageOf } from '../broker.errors.js';
 import { RecordWriter, type BrokerRecord } from '../broker-record.js';
 import { checkSource } from '../client-options.js';
@@ -23,6 +24,7 @@ export class NatsAdapter implements EmissionAdapter, OnModuleInit, OnApplication
   readonly name = 'nats';
   readonly #options: NatsOptions;
   readonly #records: RecordWriter;
+  readonly #servers: string[];
   #connection: NatsConnection | undefined;
   #acknowledgements: Acknowledgements | undefined;
 
@@ -31,6 +33,7 @@ export class NatsAdapter implements EmissionAdapter, OnModuleInit, OnApplication
     this.#options = natsOptions.resolve(options, 'NatsAdapter');
     this.#records = new RecordWriter(this.name, this.#options, { prefix: 'ce-', ascii: true });
     checkSource('NatsAdapter', this.#options, 'nats://127.0.0.1:4222');
+    this.#servers = this.#options.url?.split(',').map(serverOf) ?? [];
   }
 
   /**
@@ -40,22 +43,20 @@ export class NatsAdapter implements EmissionAdapter, OnModuleInit, OnApplication
    * @throws BrokerRefusedError when no stream covers a subject
    */
   async onModuleInit(): Promise<void> {
-    const { client, url = '', connection, timeoutMs } = this.#options;
+    const { client, connection, timeoutMs } = this.#options;
     this.#connection = client;
     if (client === undefined) {
-      const servers = url.split(',').map((server) => server.trim());
       try {
         this.#connection = await connect({
           ...{ timeout: timeoutMs, maxReconnectAttempts: -1, reconnectTimeWait: 250 },
           // A connection that has died without a word is found out, and made anew, in about the time of an answer.
           ...{ pingInterval: Math.ceil(timeoutMs / 2), maxPingOut: 2 },
           ...connection,
-          servers,
+          servers: this.#servers,
         });
       } catch (error) {
-        const hosts = servers.map((server) => URL.parse(server)?.host ?? 'that url').join(', ');
         throw new BrokerConnectionError(
-          `NatsAdapter cannot connect to ${hosts}: ${messageOf(error)}. Is NATS running there, and the url right?`,
+          `NatsAdapter cannot connect to ${this.#servers.join(', ')}: ${messageOf(error)}. Is NATS running there, and the url right?`,
           { cause: error },
         );
       }
@@ -134,4 +135,16 @@ export class NatsAdapter implements EmissionAdapter, OnModuleInit, OnApplication
 
 function isText(given: unknown): given is string {
   return typeof given === 'string';
+}
+
+/** Its host and port. The client does not know of users in URLs, and its error would tell the password. */
+function serverOf(server: string): string {
+  const text = server.trim();
+  const url = URL.parse(text.includes('://') ? text : `nats://${text}`);
+  if (url !== null && ['nats:', 'tls:'].includes(url.protocol) && url.username === '') {
+    return url.host;
+  }
+  throw new ConfigurationError(
+    `NatsAdapter: a url is no 'nats://host:port'. A user and a password have a place of their own: connection: { user, pass }.`,
+  );
 }

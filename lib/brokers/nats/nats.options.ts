@@ -13,7 +13,7 @@ import { clientOptions } from '../client-options.js';
 export interface NatsOptions extends RecordOptions {
   /** A connection of `@nats-io/transport-node` that the application has, yours to close. Either this or `url`. */
   client?: NatsConnection;
-  /** The server, or several with commas, that the adapter connects to, and connects to again: `nats://127.0.0.1:4222`. */
+  /** The server, or several with commas, that the adapter connects to, and connects to again: `nats://127.0.0.1:4222`; users belong to `connection`. */
   url?: string;
   /** What `connect` takes besides: `{ user, pass, tls: {} }`. */
   connection?: Readonly<Record<string, unknown>>;

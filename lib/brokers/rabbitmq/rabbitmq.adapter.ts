@@ -9,7 +9,7 @@ import type { EmissionAdapter } from '../../emission/adapter.js';
 import type { Emission } from '../../emission/emission.js';
 import { asError, BrokerConnectionError, BrokerRefusedError, messageOf } from '../broker.errors.js';
 import { RecordWriter, type BrokerRecord } from '../broker-record.js';
-import { checkSource } from '../client-options.js';
+import { checkSource, checkUrl } from '../client-options.js';
 import { bytesOf } from '../bytes-of.js';
 import { closesInTime, inTime } from '../in-time.js';
 import { sendEach } from '../send-each.js';
@@ -52,17 +52,19 @@ export class RabbitMqAdapter implements EmissionAdapter, OnModuleInit, OnApplica
       ascii: false,
     });
     checkSource('RabbitMqAdapter', this.#options, 'amqp://127.0.0.1');
+    const { url } = this.#options;
+    if (url !== undefined) checkUrl('RabbitMqAdapter', url, ['amqp:', 'amqps:']);
   }
 
   /** Connects, when there is no client. @throws BrokerConnectionError when that fails, or takes longer than `timeoutMs` */
   async onModuleInit(): Promise<void> {
     const { url, timeoutMs, connection } = this.#options;
     if (url === undefined) return void (await this.#open());
-    const address = URL.parse(url);
-    if (address?.searchParams.has('heartbeat') === false) {
+    const address = new URL(url);
+    if (!address.searchParams.has('heartbeat')) {
       address.searchParams.set('heartbeat', HEARTBEAT_S);
     }
-    const connecting = connect(address?.href ?? url, {
+    const connecting = connect(address.href, {
       ...{ timeout: timeoutMs, noDelay: true, signal: this.#ended.signal },
       ...connection,
       recovery: {
@@ -81,7 +83,7 @@ export class RabbitMqAdapter implements EmissionAdapter, OnModuleInit, OnApplica
       connecting.then((late) => late.close()).catch(() => {});
       this.#ended.abort();
       throw new BrokerConnectionError(
-        `RabbitMqAdapter cannot connect to ${address?.host ?? 'that url'}: ${messageOf(error)}. Is RabbitMQ running there, and the url right?`,
+        `RabbitMqAdapter cannot connect to ${address.host}: ${messageOf(error)}. Is RabbitMQ running there, and the url right?`,
         { cause: error },
       );
     }

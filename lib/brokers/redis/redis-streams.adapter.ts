@@ -3,7 +3,7 @@ import type { EmissionAdapter } from '../../emission/adapter.js';
 import type { Emission } from '../../emission/emission.js';
 import { BrokerConnectionError, messageOf } from '../broker.errors.js';
 import { RecordWriter, type BrokerRecord } from '../broker-record.js';
-import { checkSource } from '../client-options.js';
+import { checkSource, checkUrl } from '../client-options.js';
 import { closesInTime, inTime } from '../in-time.js';
 import { sendEach } from '../send-each.js';
 import {
@@ -45,10 +45,11 @@ export class RedisStreamsAdapter implements EmissionAdapter, OnModuleInit, OnApp
   /** @throws ConfigurationError when an option is wrong, or there is neither a client nor a URL, or both */
   constructor(options: Pick<RedisStreamsOptions, 'destination'> & Partial<RedisStreamsOptions>) {
     this.#options = redisStreamsOptions.resolve(options, 'RedisStreamsAdapter');
-    const { client, maxLength } = this.#options;
+    const { client, url, maxLength } = this.#options;
     this.#records = new RecordWriter(this.name, this.#options, { prefix: 'ce_', ascii: false });
     this.#trim = maxLength === 0 ? [] : ['MAXLEN', '~', String(maxLength)];
     checkSource('RedisStreamsAdapter', this.#options, 'redis://127.0.0.1:6379');
+    if (url !== undefined) checkUrl('RedisStreamsAdapter', url, ['redis:', 'rediss:']);
     // A client of ioredis has a sendCommand too, which takes something else.
     if (client !== undefined) {
       this.#send =
@@ -63,6 +64,7 @@ export class RedisStreamsAdapter implements EmissionAdapter, OnModuleInit, OnApp
     const { url, timeoutMs, connection } = this.#options;
     if (url === undefined) return;
     const { createClient } = await import('redis');
+    const { host } = new URL(url);
     const silenceMs = timeoutMs === 0 ? 5_000 : timeoutMs;
     const client = createClient({
       pingInterval: Math.ceil(silenceMs / 3),
@@ -81,15 +83,11 @@ export class RedisStreamsAdapter implements EmissionAdapter, OnModuleInit, OnApp
     // Without a listener Node ends the process; whoever sends hears of it.
     client.on('error', (error) => (last = error));
     try {
-      await inTime(
-        client.connect(),
-        timeoutMs,
-        `Redis at ${hostOf(url)} has not been connected to`,
-      );
+      await inTime(client.connect(), timeoutMs, `Redis at ${host} has not been connected to`);
     } catch (error) {
       client.destroy();
       throw new BrokerConnectionError(
-        `RedisStreamsAdapter cannot connect to ${hostOf(url)}: ${messageOf(last ?? error)}. Is Redis running there, and the url right?`,
+        `RedisStreamsAdapter cannot connect to ${host}: ${messageOf(last ?? error)}. Is Redis running there, and the url right?`,
         { cause: last ?? error },
       );
     }
@@ -132,9 +130,4 @@ export class RedisStreamsAdapter implements EmissionAdapter, OnModuleInit, OnApp
 /** That of node-redis gives up for good when a connection has died without a word. */
 function reconnectStrategy(retries: number): number {
   return Math.min(50 * 2 ** retries, 1_000) * (0.8 + Math.random() * 0.4);
-}
-
-/** Without what is secret in it. */
-function hostOf(url: string): string {
-  return URL.parse(url)?.host ?? 'that url';
 }

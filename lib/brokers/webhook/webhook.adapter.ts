@@ -18,6 +18,7 @@ import { Undelivered } from '../undelivered.js';
 import { AddressGuard } from './address-guard.js';
 import { failureOf, keyOf, nameOf, restOf, urlOf } from './endpoint.js';
 import { Patience } from './patience.js';
+import { Rests } from './rests.js';
 import { Signer } from './signature.js';
 import {
   webhookOptions,
@@ -54,8 +55,7 @@ export class WebhookAdapter implements EmissionAdapter, OnApplicationShutdown {
   readonly #taken = new WeakMap<Emission, Set<string>>();
   /** Where endpoints are, for as long as they are the same objects. */
   readonly #urls = new WeakMap<WebhookEndpoint, URL>();
-  /** By endpoint, when it may be asked again. */
-  readonly #resting = new Map<string, number>();
+  readonly #rests = new Rests();
 
   /** @throws ConfigurationError when an option is wrong, PatternError when `events` is no pattern */
   constructor(options: Pick<WebhookOptions, 'endpoints'> & Partial<WebhookOptions>) {
@@ -173,7 +173,7 @@ export class WebhookAdapter implements EmissionAdapter, OnApplicationShutdown {
     let status: number | undefined;
     let error: Error | undefined;
     try {
-      const restMs = (this.#resting.get(key) ?? 0) - Date.now();
+      const restMs = this.#rests.leftOf(key);
       if (restMs > 0) await pause(restMs, undefined, { signal });
       status = await this.#request(owed, patience.begin());
       error = failureOf(endpoint, status);
@@ -202,7 +202,7 @@ export class WebhookAdapter implements EmissionAdapter, OnApplicationShutdown {
       method: 'POST',
       headers: {
         ...written.headers,
-        ...endpoint.headers,
+        ...inLowerCase(endpoint.headers),
         'webhook-id': emission.id,
         'webhook-timestamp': String(timestamp),
         'webhook-signature': this.#signer.sign(
@@ -214,11 +214,8 @@ export class WebhookAdapter implements EmissionAdapter, OnApplicationShutdown {
     });
     // What counts is the status: an answer that goes on and on, or breaks off, is one.
     await body.dump().catch(() => {});
-    const key = keyOf(endpoint);
     const restMs = restOf(statusCode, headers['retry-after']);
-    const { maxRetryAfterMs } = this.#options;
-    if (restMs > 0) this.#resting.set(key, Date.now() + Math.min(restMs, maxRetryAfterMs));
-    else this.#resting.delete(key);
+    this.#rests.set(keyOf(endpoint), Math.min(restMs, this.#options.maxRetryAfterMs));
     return statusCode;
   }
 
@@ -249,4 +246,11 @@ export class WebhookAdapter implements EmissionAdapter, OnApplicationShutdown {
       new Logger('Emissions').error('onOutcome of a WebhookAdapter failed.', asError(error).stack);
     }
   }
+}
+
+/** As ours are written: what is there in capitals too would be sent twice. */
+function inLowerCase(headers: WebhookEndpoint['headers'] = {}): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, text]) => [name.toLowerCase(), text]),
+  );
 }

@@ -34,6 +34,12 @@ describe('A KafkaAdapter', () => {
     await client.close();
   });
 
+  it('refuses serializers for a producer of its own', async () => {
+    const connection = { serializers: stringSerializers };
+    const adapter = new KafkaAdapter({ brokers: '127.0.0.1:1', destination: 't', connection });
+    await expect(adapter.onModuleInit()).rejects.toThrow(ConfigurationError);
+  });
+
   it('says at start-up where there is no Kafka', async () => {
     const adapter = new KafkaAdapter({ brokers: '127.0.0.1:1', destination: 't' });
     await expect(adapter.onModuleInit()).rejects.toThrow(

@@ -11,6 +11,7 @@ const PRODUCE = 0;
 const NOT_LEADER = 6;
 const TOO_LARGE = 10;
 const NO_ENTRY = 29;
+const INVALID_REQUEST = 42;
 
 const describeKafka = hasStandIn() ? describe : describe.skip;
 
@@ -138,6 +139,17 @@ describeKafka('A KafkaAdapter in front of a stand-in that fails (librdkafka)', (
       cause: { code: 'EMISSIONS_BROKER_REFUSED' },
     });
     expect(await end.payloads()).toEqual([0, 1, 3]);
+  });
+
+  it('holds back what is behind a part that was not answered', async () => {
+    await using end = await connected();
+    const batch = [0, 1, 2, 3].map((n) => emission(n));
+    // All · 0 and 1; 2 and 3 would be taken.
+    await kafka.tell(`errors ${PRODUCE} ${[TOO_LARGE, INVALID_REQUEST, 0].join(' ')}`);
+    await expect(end.adapter.deliver(batch)).rejects.toThrow(/has not answered that it has/);
+    expect(await end.payloads()).toEqual([]);
+    await end.adapter.deliver(batch);
+    expect(await end.payloads()).toEqual([0, 1, 2, 3]);
   });
 
   it('follows a partition to another server', async () => {

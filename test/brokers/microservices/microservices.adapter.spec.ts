@@ -12,7 +12,14 @@ import {
   type MicroserviceOptions,
 } from '@nestjs/microservices';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { ConfigurationError, fromCloudEvent, PartialDeliveryError } from 'nestjs-emissions';
+import { Test } from '@nestjs/testing';
+import {
+  ConfigurationError,
+  EmissionsModule,
+  fromCloudEvent,
+  PartialDeliveryError,
+} from 'nestjs-emissions';
+import { EmissionsDurableModule } from 'nestjs-emissions/durable';
 import { byTopic, MicroservicesAdapter } from 'nestjs-emissions/microservices';
 import {
   adapterContract,
@@ -242,6 +249,28 @@ describe('What a MicroservicesAdapter promises', () => {
       guarantee === 'acknowledged' ? /^fine$/ : /requires 'acknowledged', but .* only\. \w+/,
     );
   });
+
+  it('is warned about when it is less than a durable registration asks for', async () => {
+    const registered = (name: string, guarantee: 'acknowledged' | 'accepted') => ({
+      ...{ name, consumer: { durable: true } },
+      useFactory: () =>
+        new MicroservicesAdapter({ client: new FailingClient('x'), destination: 'x', guarantee }),
+    });
+    const app = await Test.createTestingModule({
+      imports: [
+        EmissionsModule.forRoot({
+          adapters: [registered('kept', 'acknowledged'), registered('told', 'accepted')],
+        }),
+        EmissionsDurableModule.forRoot({ embedded: 'memory://' }),
+      ],
+    }).compile();
+    using logs = captureLogs();
+    await app.init();
+    await app.close();
+    expect(logs.of('warn')).toEqual([
+      expect.stringMatching(/^The adapter told is durable, but .* 'accepted' only/),
+    ]);
+  }, 30_000);
 
   it('can be said for a client that it does not know', () => {
     const client = new FailingClient('x');

@@ -17,6 +17,7 @@ import { adapterContract, createEmission, serveAdapter } from 'nestjs-emissions/
 import { WebhookAdapter, type WebhookOptions, type WebhookOutcome } from 'nestjs-emissions/webhook';
 import { Webhook } from 'standardwebhooks';
 import { AddressGuard } from '../../../lib/brokers/webhook/address-guard.js';
+import { Rests } from '../../../lib/brokers/webhook/rests.js';
 import { start } from '../../support/app.js';
 import { arrivalOf, emissionOf, Unwritable } from '../../support/brokers.js';
 import { wireTo } from '../../support/wire.js';
@@ -330,6 +331,29 @@ describe('A WebhookAdapter', () => {
     const make = () => new WebhookAdapter(options as unknown as WebhookOptions);
     expect(make).toThrow(ConfigurationError);
     expect(make).toThrow(message);
+  });
+
+  it('sends headers of an endpoint, but its own ones in no other words', async () => {
+    await using end = await receiver();
+    const headers = { 'X-Shop': 'one', 'Webhook-Id': 'another', 'WEBHOOK-SIGNATURE': 'v1,none' };
+    const sent = createEmission('e', 1);
+    await adapterTo([{ ...end.endpoint, headers }]).deliver([sent], CONTEXT);
+    const [hit] = end.hits;
+    expect(hit!.headers).toMatchObject({ 'x-shop': 'one', 'webhook-id': sent.id });
+    expect(() => new Webhook(SECRET).verify(hit!.body, hit!.headers as never)).not.toThrow();
+  });
+
+  it('forgets endpoints whose rest is over, although they are never asked again', () => {
+    let now = 0;
+    const rests = new Rests(() => now);
+    for (let n = 0; n < 1_000; n++) {
+      now += 10;
+      rests.set(`endpoint ${n}`, 100);
+    }
+    expect(rests.size).toBe(10);
+    expect([rests.leftOf('endpoint 999'), rests.leftOf('endpoint 995')]).toEqual([100, 60]);
+    rests.set('endpoint 999', 0);
+    expect(rests.leftOf('endpoint 999')).toBeLessThanOrEqual(0);
   });
 
   it('refuses a secret that is none, without telling it', async () => {
