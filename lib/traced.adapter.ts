@@ -8,21 +8,21 @@ export class TracedAdapter implements EmissionAdapter {
   declare readonly interested?: (emission: Emission) => boolean;
 
   constructor(
-    private readonly adapter: EmissionAdapter,
+    readonly traced: EmissionAdapter,
     private readonly durable: boolean,
     private readonly tracing: Tracing,
   ) {
-    if (adapter.interested !== undefined)
-      this.interested = (emission) => adapter.interested!(emission);
+    if (traced.interested !== undefined)
+      this.interested = (emission) => traced.interested!(emission);
   }
 
   deliver(batch: readonly Emission[], context: DeliveryContext): void | Promise<void> {
     const { tracer } = this.tracing;
-    if (tracer === undefined) return this.adapter.deliver(batch, context);
+    if (tracer === undefined) return this.traced.deliver(batch, context);
     const { durable } = this;
     const { consumer } = context;
     return tracer.call({ kind: 'adapter', consumer, durable, batch, context }, () =>
-      this.adapter.deliver(batch, context),
+      this.traced.deliver(batch, context),
     );
   }
 }

@@ -3,6 +3,7 @@ import type { DeliveryContext, EmissionAdapter } from '../emission/adapter.js';
 import type { Emission } from '../emission/emission.js';
 import { Emissions } from '../emissions.service.js';
 import { Pipeline } from '../pipeline/pipeline.js';
+import { TracedAdapter } from '../traced.adapter.js';
 import type { Arrival, ServedAdapter } from './served-adapter.js';
 import { TestingError } from './testing.errors.js';
 
@@ -128,7 +129,8 @@ function adapterOf({ app, name }: ServedAdapter): EmissionAdapter {
     .filter(({ kind }) => kind === 'adapter')
     .filter((destination) => name === undefined || destination.name === name);
   const [first] = adapters;
-  if (first !== undefined && adapters.length === 1) return first.adapter;
+  if (first !== undefined && adapters.length === 1)
+    return first.adapter instanceof TracedAdapter ? first.adapter.traced : first.adapter;
   throw new TestingError(
     `create() has to give an application in which exactly one adapter is served${name === undefined ? '' : ` as '${name}'`}, but ` +
       `there are ${adapters.length}: serveAdapter(registration, consumer) makes one; of several, give the name.`,
