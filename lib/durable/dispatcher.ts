@@ -8,12 +8,12 @@ import { isExpired, type Emission } from '../emission/emission.js';
 import { isThenable } from '../emission/is-thenable.js';
 import { backoff } from '../pipeline/backoff.js';
 import { DeliveryTimeoutError, ShutdownError } from '../pipeline/pipeline.errors.js';
-import { atMost } from './at-most.js';
 import { DeliveryAttempt } from './delivery.attempt.js';
 import { DeliveryReport } from './delivery.report.js';
 import type { Claim, DeliveryQueue, FailedClaim, KeptError } from './delivery.js';
 import type { DeliveryStore } from './delivery.store.js';
 import { DeliveryLostError, NonRetryableError, UnknownTypeError } from './durable.errors.js';
+import { atMost } from './in-time.js';
 import { Lane, type LaneHost } from './lane.js';
 import type { EmissionStorage } from './stored-emission.js';
 

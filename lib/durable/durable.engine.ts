@@ -8,12 +8,12 @@ import type {
 } from '../emission/durable-engine.js';
 import { ConfigurationError } from '../emission/emission.errors.js';
 import { signal } from '../telemetry/signal.js';
-import { atMost } from './at-most.js';
 import { DeliveryAcceptor } from './delivery.acceptor.js';
 import type { DeliveryQueue } from './delivery.js';
 import type { DeliveryStore } from './delivery.store.js';
 import { Dispatcher } from './dispatcher.js';
 import type { DurableOptions } from './durable.options.js';
+import { atMost } from './in-time.js';
 import { ownerOf, queueNameOf } from './queue-name.js';
 import type { EmissionStorage } from './stored-emission.js';
 
@@ -162,7 +162,9 @@ export class PostgresEngine implements DurableEngine {
     if (this.#beating) return;
     this.#beating = true;
     try {
-      await Promise.all(this.#dispatchers.map((dispatcher) => dispatcher.beat()));
+      // A connection that is silent must not silence this worker: the next sign goes through another one.
+      const beats = this.#dispatchers.map((dispatcher) => dispatcher.beat());
+      await atMost(this.options.heartbeatMs / BEATS, Promise.all(beats));
     } catch {
       // As above.
     } finally {

@@ -70,6 +70,16 @@ export class DeliveriesNotStoredError extends EmissionsError {
   }
 }
 
+/** The database has not answered in time. */
+export class NoAnswerError extends EmissionsError {
+  constructor(ms: number) {
+    super(
+      'EMISSIONS_NO_ANSWER',
+      `The database has not answered within ${ms} ms. If it is there and only slow, raise the option answerTimeoutMs.`,
+    );
+  }
+}
+
 /** Somebody asked for a handler that has no deliveries here. */
 export class UnknownHandlerError extends EmissionsError {
   constructor(handler: string, known: readonly string[]) {

@@ -80,6 +80,13 @@ export interface DurableOptions {
    */
   heartbeatMs: number;
   /**
+   * After how many milliseconds without an answer a statement is given up, and made again on another connection: one whose other end
+   * is gone without a word would be waited for in vain. A commit that is waiting then fails, and may be stored all the same. It is not
+   * for what is embedded, nor for what you ask `DurableDeliveries`.
+   * @default 30000
+   */
+  answerTimeoutMs: number;
+  /**
    * How long `app.close()` waits for handlers at work, in milliseconds; what is left then is run again by another worker.
    * @default 10000
    */
@@ -113,6 +120,7 @@ export const durableOptions: OptionSet<DurableOptions> = defineOptions<DurableOp
   connections: integer({ min: 2, default: 10 }),
   pollMs: milliseconds({ min: 10, default: 1_000 }),
   heartbeatMs: milliseconds({ min: 1_000, default: 10_000 }),
+  answerTimeoutMs: milliseconds({ min: 10, default: 30_000 }),
   drainTimeoutMs: milliseconds({ default: 10_000 }),
   keepMs: milliseconds({ min: 1_000, default: 86_400_000 }),
   types: value<readonly EmissionClass[]>(

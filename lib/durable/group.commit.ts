@@ -1,5 +1,6 @@
 import type { OwedEmission } from './delivery.js';
 import type { DeliveryStore } from './delivery.store.js';
+import { NoAnswerError } from './durable.errors.js';
 
 /** Up to how many emissions go into one statement. */
 const MOST_AT_ONCE = 1_000;
@@ -113,7 +114,11 @@ function isPassing(error: unknown): boolean {
 
 /** Nothing at all can be stored at present. */
 function isOutOfReach(error: unknown): boolean {
-  return isBroken(error) || String(Object(error).message).includes(TOO_SLOW_TO_CONNECT);
+  return (
+    error instanceof NoAnswerError ||
+    isBroken(error) ||
+    String(Object(error).message).includes(TOO_SLOW_TO_CONNECT)
+  );
 }
 
 function isBroken(error: unknown): boolean {

@@ -6,6 +6,7 @@ export {
   DeliveriesNotStoredError,
   DeliveryDataError,
   DeliveryLostError,
+  NoAnswerError,
   NonRetryableError,
   TablesNotReadyError,
   UnknownHandlerError,

@@ -1,5 +1,6 @@
 import type { JobWithMetadata, PgBoss } from 'pg-boss';
 import type { ClaimStatements } from './claim.statements.js';
+import type { SqlExecutor } from '../emission/sql-executor.js';
 import type { Claim, DeliveryQueue } from './delivery.js';
 import type { StoredEmission } from './stored-emission.js';
 
@@ -9,6 +10,14 @@ type ClaimedJob = Pick<
   JobWithMetadata<StoredEmission>,
   'id' | 'data' | 'retryCount' | 'retryLimit' | 'createdOn' | 'priority' | 'singletonKey'
 >;
+
+/** Who hands out, and what runs a statement. */
+export interface ClaimSource {
+  readonly boss: PgBoss;
+  readonly db: SqlExecutor;
+  /** What pg-boss is told to use. */
+  readonly through: { readonly db?: SqlExecutor };
+}
 
 /** Takes deliveries that are due, by statements of our own where pg-boss would look through all there is. */
 export class PgBossClaims {
@@ -22,8 +31,8 @@ export class PgBossClaims {
     this.#walks = walks;
   }
 
-  async claim(boss: PgBoss, queue: DeliveryQueue, limit: number): Promise<Claim[]> {
-    const jobs = await this.#claimed(boss, queue, limit);
+  async claim(from: ClaimSource, queue: DeliveryQueue, limit: number): Promise<Claim[]> {
+    const jobs = await this.#claimed(from, queue, limit);
     return jobs.sort(byTurn).map(({ id, retryCount, retryLimit, data, createdOn }) => ({
       id,
       attempt: retryCount + 1,
@@ -34,32 +43,32 @@ export class PgBossClaims {
   }
 
   #claimed(
-    boss: PgBoss,
+    from: ClaimSource,
     { name, isKeyed, tenantConcurrency }: DeliveryQueue,
     limit: number,
   ): Promise<ClaimedJob[]> {
-    if (!this.#walks) return this.#fetch(boss, name, limit, tenantConcurrency);
+    if (!this.#walks) return this.#fetch(from, name, limit, tenantConcurrency);
     if (tenantConcurrency !== undefined) {
       const { claimKeysOfShares, claimShares } = this.#sql;
       const text = isKeyed ? claimKeysOfShares : claimShares;
-      return this.#claimRows(boss, text, [name, '', limit, tenantConcurrency]);
+      return this.#claimRows(from, text, [name, '', limit, tenantConcurrency]);
     }
-    return isKeyed ? this.#claimKeys(boss, name, limit) : this.#fetch(boss, name, limit, undefined);
+    return isKeyed ? this.#claimKeys(from, name, limit) : this.#fetch(from, name, limit, undefined);
   }
 
   /** What pg-boss looks at first may all be one tenant's, whose share is used up then: until it finds nothing. */
   async #fetch(
-    boss: PgBoss,
+    from: ClaimSource,
     name: string,
     limit: number,
     groupConcurrency: number | undefined,
   ): Promise<ClaimedJob[]> {
-    const options = { batchSize: limit, includeMetadata: true } as const;
-    if (groupConcurrency === undefined) return boss.fetch<StoredEmission>(name, options);
+    const options = { batchSize: limit, includeMetadata: true, ...from.through } as const;
+    if (groupConcurrency === undefined) return from.boss.fetch<StoredEmission>(name, options);
     const all: ClaimedJob[] = [];
     for (;;) {
       // oxlint-disable-next-line no-await-in-loop -- one behind another
-      const some = await boss.fetch<StoredEmission>(name, {
+      const some = await from.boss.fetch<StoredEmission>(name, {
         ...options,
         batchSize: limit - all.length,
         groupConcurrency,
@@ -70,31 +79,31 @@ export class PgBossClaims {
   }
 
   /** Goes on behind the key that was last, so that each has its turn. */
-  async #claimKeys(boss: PgBoss, name: string, limit: number): Promise<ClaimedJob[]> {
+  async #claimKeys(from: ClaimSource, name: string, limit: number): Promise<ClaimedJob[]> {
     const after = this.#lastKeys.get(name) ?? '';
-    const claimed = await this.#claimKeysAfter(boss, name, after, limit);
+    const claimed = await this.#claimKeysAfter(from, name, after, limit);
     const all =
       claimed.length === limit || after === ''
         ? claimed
-        : claimed.concat(await this.#claimKeysAfter(boss, name, '', limit - claimed.length));
+        : claimed.concat(await this.#claimKeysAfter(from, name, '', limit - claimed.length));
     const last = all.at(-1)?.singletonKey;
     this.#lastKeys.set(name, all.length === limit ? last! : '');
     return all;
   }
 
   async #claimKeysAfter(
-    boss: PgBoss,
+    from: ClaimSource,
     name: string,
     after: string,
     limit: number,
   ): Promise<ClaimedJob[]> {
-    const rows = await this.#claimRows(boss, this.#sql.claimKeys, [name, after, limit]);
+    const rows = await this.#claimRows(from, this.#sql.claimKeys, [name, after, limit]);
     return rows.sort((a, b) => (a.singletonKey! < b.singletonKey! ? -1 : 1));
   }
 
-  async #claimRows(boss: PgBoss, text: string, values: unknown[]): Promise<ClaimedJob[]> {
+  async #claimRows(from: ClaimSource, text: string, values: unknown[]): Promise<ClaimedJob[]> {
     try {
-      return (await boss.getDb().executeSql(text, values)).rows as never;
+      return (await from.db.executeSql(text, values)).rows as never;
     } catch (error) {
       // Another process was quicker with a delivery of the same key.
       if ((error as { code?: unknown }).code === UNIQUE_VIOLATION) return [];

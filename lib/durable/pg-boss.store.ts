@@ -15,6 +15,7 @@ import { DeliveriesNotStoredError } from './durable.errors.js';
 import type { DurableOptions } from './durable.options.js';
 import { DIALECTS, type Dialect } from './dialect.js';
 import { Embedded } from './embedded.database.js';
+import { impatient, inTime } from './in-time.js';
 import { partnerOf } from './queue-name.js';
 import { PgBossClaims } from './pg-boss.claims.js';
 import { openPgBoss } from './pg-boss.connection.js';
@@ -40,6 +41,8 @@ export class PgBossStore implements DeliveryStore {
   readonly #embedded: Embedded | undefined;
   readonly #claims: PgBossClaims;
   #boss: PgBoss | undefined;
+  /** What closes connections that are silent. */
+  #impatient: SqlExecutor | undefined;
   #listening: { close(): Promise<void> } | undefined;
 
   constructor(options: DurableOptions) {
@@ -54,6 +57,9 @@ export class PgBossStore implements DeliveryStore {
     this.#boss = await openPgBoss(this.#options, this.#embedded);
     try {
       if (this.#embedded?.isOurs === true) await this.#run(this.#sql.orphan);
+      if (this.#options.connectionString !== undefined && this.#dialect.skipsLocked) {
+        this.#impatient = await impatient(this.#boss.getDb(), this.#options.answerTimeoutMs);
+      }
     } catch (error) {
       await this.close();
       throw error;
@@ -118,11 +124,13 @@ export class PgBossStore implements DeliveryStore {
     const targets = owed.flatMap((each, ord) =>
       each.owed.map(({ queue, priority }) => ({ ord, queue, priority })),
     );
-    const { rows } = await (executor ?? this.#boss!.getDb()).executeSql(this.#sql.accept, [
+    const storing = (executor ?? this.#db).executeSql(this.#sql.accept, [
       JSON.stringify(emissions),
       JSON.stringify(targets),
       Math.ceil(this.#options.heartbeatMs / 1_000),
     ]);
+    // A transaction has a time of its own.
+    const { rows } = await (executor === undefined ? this.#inTime(storing) : storing);
     const { stored, missing } = rows[0] as { stored: number; missing: string[] | null };
     if (missing !== null) {
       throw new DeliveriesNotStoredError(
@@ -132,8 +140,19 @@ export class PgBossStore implements DeliveryStore {
     return Number(stored);
   }
 
-  claim(queue: DeliveryQueue, limit: number): Promise<Claim[]> {
-    return this.#claims.claim(this.#boss!, queue, limit);
+  async claim(queue: DeliveryQueue, limit: number): Promise<Claim[]> {
+    const claiming = this.#claims.claim(
+      { boss: this.#boss!, db: this.#db, through: this.#through() },
+      queue,
+      limit,
+    );
+    try {
+      return await this.#inTime(claiming);
+    } catch (error) {
+      // What comes too late is for others.
+      claiming.then((late) => this.release(queue.name, late, 0)).catch(() => {});
+      throw error;
+    }
   }
 
   async complete(
@@ -141,14 +160,16 @@ export class PgBossStore implements DeliveryStore {
     claims: readonly Claim[],
     executor?: SqlExecutor,
   ): Promise<ReadonlySet<string>> {
-    const settled = await this.#boss!.complete(queue, claims.map(attemptOf), null, {
-      ...(executor !== undefined && { db: executor }),
+    const settling = this.#boss!.complete(queue, claims.map(attemptOf), null, {
+      ...this.#through(executor),
     });
-    return settledOf(settled);
+    return settledOf(await (executor === undefined ? this.#inTime(settling) : settling));
   }
 
   async touch(queue: string, claims: readonly Claim[]): Promise<ReadonlySet<string>> {
-    return settledOf(await this.#boss!.touch(queue, claims.map(attemptOf)));
+    return settledOf(
+      await this.#inTime(this.#boss!.touch(queue, claims.map(attemptOf), this.#through())),
+    );
   }
 
   async fail(
@@ -158,7 +179,8 @@ export class PgBossStore implements DeliveryStore {
     const rows = failed.map(({ claim: { id, attempt }, error, delayMs }) => ({
       ...{ id, attempt, error, delay: delayMs },
     }));
-    return idsOf(await this.#run(this.#sql.fail, [name, JSON.stringify(rows), skipsDead]));
+    const failing = this.#runSoon(this.#sql.fail, [name, JSON.stringify(rows), skipsDead]);
+    return idsOf(await this.#inTime(failing));
   }
 
   async release(
@@ -167,19 +189,20 @@ export class PgBossStore implements DeliveryStore {
     delayMs: number,
   ): Promise<ReadonlySet<string>> {
     const rows = claims.map(({ id, attempt }) => ({ id, attempt }));
-    return idsOf(await this.#run(this.#sql.release, [queue, JSON.stringify(rows), delayMs]));
+    const releasing = this.#runSoon(this.#sql.release, [queue, JSON.stringify(rows), delayMs]);
+    return idsOf(await this.#inTime(releasing));
   }
 
   async rescue(queues: readonly DeliveryQueue[]): Promise<string[]> {
     const names = queues.map(({ name }) => name);
     const skipping = queues.filter(({ skipsDead }) => skipsDead).map(({ name }) => name);
-    const rows = await this.#run(this.#sql.rescue, [names, skipping]);
-    await this.#run(this.#sql.adopt, [names, skipping]);
+    const rows = await this.#inTime(this.#runSoon(this.#sql.rescue, [names, skipping]));
+    await this.#inTime(this.#runSoon(this.#sql.adopt, [names, skipping]));
     return [...new Set(rows.map(({ name }) => name as string))];
   }
 
   async due(queues: readonly string[]): Promise<string[]> {
-    const due = await this.#run(this.#sql.due, [queues]);
+    const due = await this.#inTime(this.#runSoon(this.#sql.due, [queues]));
     const names = due.map(({ name }) => name as string);
     const isAll = Number(due[0]?.['moved'] ?? 0) < MOST_DUE;
     return isAll ? names : [...new Set([...names, ...(await this.due(queues))])];
@@ -245,6 +268,24 @@ export class PgBossStore implements DeliveryStore {
     await this.#listening?.close();
     if (this.#options.boss === undefined) await this.#boss?.stop({ graceful: false });
     await this.#embedded?.close();
+  }
+
+  /** One session alone has nobody else to ask. */
+  #inTime<T>(answer: Promise<T>): Promise<T> {
+    return this.#embedded === undefined ? inTime(answer, this.#options.answerTimeoutMs) : answer;
+  }
+
+  async #runSoon(text: string, values: unknown[]): Promise<Record<string, unknown>[]> {
+    return (await this.#db.executeSql(text, values)).rows as Record<string, unknown>[];
+  }
+
+  /** What pg-boss is told to use: what it has itself, if nothing else is said. */
+  #through(executor: SqlExecutor | undefined = this.#impatient): { db?: SqlExecutor } {
+    return executor === undefined ? {} : { db: executor };
+  }
+
+  get #db(): SqlExecutor {
+    return this.#impatient ?? this.#boss!.getDb();
   }
 
   async #run(text: string, values: unknown[] = []): Promise<Record<string, unknown>[]> {

@@ -4,6 +4,7 @@ import { EmissionsModule, OnEmission } from 'nestjs-emissions';
 import { EmissionsDurableModule, type DurableOptions } from 'nestjs-emissions/durable';
 import { start, type RunningApp } from '../support/app.js';
 import { DATABASE_URL, postgres } from '../support/databases.js';
+import { until, untilAsked } from '../support/until.js';
 import { wireTo } from '../support/wire.js';
 
 @Injectable()
@@ -13,6 +14,13 @@ class Handlers {
   @OnEmission('work', { durable: true, id: 'work' })
   take(payload: unknown): void {
     this.taken.push(payload);
+  }
+
+  readonly held: (() => void)[] = [];
+
+  @OnEmission('held', { durable: true, id: 'held' })
+  hold(): Promise<void> {
+    return new Promise((resolve) => this.held.push(resolve));
   }
 }
 
@@ -54,4 +62,39 @@ function behind(port: number): string {
     wire.mend();
     await emissions.run(() => void emissions.emit('work', 2));
   }, 30_000);
+
+  it('is asked anew on other connections, where those there are have gone silent', async () => {
+    await using database = await postgres();
+    await using wire = await wireTo(Number(new URL(DATABASE_URL!).port || 5432));
+    await using other = await application({ ...database.options, worker: false });
+    const running = await application({
+      ...{ ...database.options, heartbeatMs: 60_000, answerTimeoutMs: 500 },
+      connectionString: behind(wire.port),
+    });
+    const { taken, held } = running.app.get(Handlers);
+    await other.emissions.run(() => void other.emissions.emit('held', 1));
+    await until(() => held.length === 1, 20_000_000);
+    wire.deaden('everything');
+    // What it is at is settled, what others store is found, and what it emits is stored.
+    held[0]!();
+    await other.emissions.run(() => void other.emissions.emit('work', 2));
+    await until(() => taken.includes(2), 20_000_000);
+    await untilAsked(() =>
+      running.emissions
+        .run(() => void running.emissions.emit('work', 3))
+        .then(
+          () => true,
+          () => false,
+        ),
+    );
+    await until(() => taken.includes(3), 20_000_000);
+    const stateOfHeld = async () =>
+      (
+        await database.query(`SELECT state::text FROM ${database.schema}.job WHERE name = 'held'`)
+      )[0];
+    await untilAsked(async () => (await stateOfHeld())!['state'] === 'completed');
+    // Those that are silent do not hold it back when it closes.
+    await running.close();
+    expect(held).toHaveLength(1);
+  }, 60_000);
 });
