@@ -22,6 +22,20 @@ export async function inTime<T>(work: Promise<T>, timeoutMs: number, what: strin
   }
 }
 
+/** What a promise brings, or the reason of the signal when that is aborted before. What comes later is let go of. */
+export async function unlessAborted<T>(work: Promise<T>, signal?: AbortSignal): Promise<T> {
+  if (signal === undefined) return work;
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(signal.reason as Error);
+  if (signal.aborted) abort();
+  signal.addEventListener('abort', abort);
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
 /** The longest that anything may take to close. */
 const CLOSE_MS = 2_000;
 

@@ -1,10 +1,10 @@
 import type { OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
-import type { EmissionAdapter } from '../../emission/adapter.js';
+import type { DeliveryContext, EmissionAdapter } from '../../emission/adapter.js';
 import type { Emission } from '../../emission/emission.js';
 import { ConfigurationError } from '../../emission/emission.errors.js';
 import { BrokerConnectionError, BrokerRefusedError } from '../broker.errors.js';
 import { RecordWriter, type BrokerRecord } from '../broker-record.js';
-import { closesInTime, inTime } from '../in-time.js';
+import { closesInTime, inTime, unlessAborted } from '../in-time.js';
 import type { Undelivered } from '../undelivered.js';
 import { kafkaOptions, type KafkaOptions } from './kafka.options.js';
 import { partsOf, reasonOf, refusalIn, type KafkaSender } from './kafka.sender.js';
@@ -81,13 +81,14 @@ export class KafkaAdapter implements EmissionAdapter, OnModuleInit, OnApplicatio
     return this.#records.hasPlaceFor(emission);
   }
 
-  async deliver(batch: readonly Emission[]): Promise<void> {
+  async deliver(batch: readonly Emission[], context?: DeliveryContext): Promise<void> {
     const { records, undelivered } = this.#records.write(batch);
     const waiting = new Set(records);
     const sender = this.#sender;
     const sent = this.#send(records, waiting, undelivered);
     try {
-      await inTime(sent, this.#options.timeoutMs, 'Kafka has not taken the batch');
+      const answered = unlessAborted(sent, context?.signal);
+      await inTime(answered, this.#options.timeoutMs, 'Kafka has not taken the batch');
     } catch (error) {
       for (const { emission } of waiting) undelivered.add(emission, error);
       waiting.clear();

@@ -234,6 +234,21 @@ describeKafka('A KafkaAdapter in front of a stand-in that fails (librdkafka)', (
       expect(await end.payloads()).toEqual([1, 4]);
     });
 
+    it('does not go on with what its caller has given up', async () => {
+      await using end = await through(5_000);
+      await end.send(1);
+      end.wires.cut();
+      const stop = new AbortController();
+      const context = { attempt: 1, consumer: 'kafka', signal: stop.signal };
+      const sent = end.adapter.deliver([emission(2)], context);
+      stop.abort(new Error('Over'));
+      await expect(sent).rejects.toThrow('Over');
+      end.wires.mend();
+      await end.send(3);
+      await end.send(4);
+      expect(await end.payloads()).toEqual([1, 3, 4]);
+    });
+
     it('takes no notice of connections that are back in time', async () => {
       await using end = await through(5_000);
       await end.send(1);
