@@ -8,6 +8,7 @@ import { EmissionsMiddleware } from './buffer/emissions.middleware.js';
 import { GraphqlOperations } from './buffer/graphql-operation.js';
 import { RequestOptions } from './buffer/request.options.js';
 import { EmissionFactory } from './emission/emission.factory.js';
+import { refuseWithoutForRoot } from './emission/root-module.js';
 import { TopicRouter } from './emission/topics.js';
 import { Tracing } from './emission/tracing.js';
 import { EmissionStreams } from './emission.streams.js';
@@ -50,6 +51,13 @@ type Options = ResolvedEmissionsOptions;
 
 /** The floors, from the bottom up; each is made of what stands below it. */
 const providers: Provider[] = [
+  {
+    provide: GIVEN_OPTIONS,
+    useFactory: refuseWithoutForRoot(
+      'EmissionsModule',
+      'Write EmissionsModule.forRoot() in the root module, once; what it exports can then be injected everywhere.',
+    ),
+  },
   MetadataScanner,
   Tracing,
   {

@@ -117,6 +117,25 @@ describe('forRootAsync', () => {
   );
 });
 
+describe('EmissionsModule, imported as it is', () => {
+  it('refuses to start, and says what to write', async () => {
+    const starting = start({ imports: [EmissionsModule] });
+
+    await expect(starting).rejects.toThrow(ConfigurationError);
+    await expect(starting).rejects.toThrow(
+      /EmissionsModule is imported without its forRoot\. Write EmissionsModule\.forRoot\(\)/,
+    );
+  });
+
+  it('refuses the same of a feature module, though the root module has forRoot', async () => {
+    @Module({ imports: [EmissionsModule] })
+    class FeatureModule {}
+    const starting = start({ imports: [EmissionsModule.forRoot(), FeatureModule] });
+
+    await expect(starting).rejects.toThrow(/without its forRoot/);
+  });
+});
+
 /** Every way to import the module wrongly. */
 const WRONG: [string, () => DynamicModule, RegExp][] = [
   [

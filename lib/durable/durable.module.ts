@@ -9,6 +9,7 @@ import type { Clock } from '../emission/clock.js';
 import { DURABLE_ENGINE } from '../emission/durable-engine.js';
 import { EmissionFactory } from '../emission/emission.factory.js';
 import { ConfigurationError } from '../emission/emission.errors.js';
+import { refuseWithoutForRoot, requireRootModule } from '../emission/root-module.js';
 import { DurableDeliveries } from './deliveries.service.js';
 import { durableOptions, type DurableOptions } from './durable.options.js';
 import { PostgresEngine } from './durable.engine.js';
@@ -43,6 +44,13 @@ const WHERE = ['connectionString', 'embedded', 'boss'] as const;
 @Module({
   providers: [
     {
+      provide: host.MODULE_OPTIONS_TOKEN,
+      useFactory: refuseWithoutForRoot(
+        'EmissionsDurableModule',
+        'Write EmissionsDurableModule.forRoot({ connectionString }).',
+      ),
+    },
+    {
       provide: RESOLVED,
       useFactory: (given: DurableSettingsGiven): DurableOptions => resolveDurableOptions(given),
       inject: [host.MODULE_OPTIONS_TOKEN],
@@ -50,6 +58,7 @@ const WHERE = ['connectionString', 'embedded', 'boss'] as const;
     {
       provide: DURABLE_ENGINE,
       useFactory: (options: DurableOptions, modules: ModuleRef) => {
+        requireRootModule(modules, 'EmissionsDurableModule');
         const storage = new EmissionStorage();
         for (const type of options.types ?? []) storage.register(type);
         const clock = (): Clock => modules.get(EmissionFactory, { strict: false }).clock;

@@ -5,7 +5,9 @@ import {
   type ConfigurableModuleHost,
   type DynamicModule,
 } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
 import { WebSocketGateway } from '@nestjs/websockets';
+import { refuseWithoutForRoot, requireRootModule } from '../emission/root-module.js';
 import { EmissionsGateway, GATEWAY_OPTIONS } from './emissions.gateway.js';
 import { EmissionsStream } from './emissions.stream.js';
 import type { GatewayAddress, GatewayOptions } from './gateway.options.js';
@@ -15,6 +17,7 @@ type Host = ConfigurableModuleHost<Options, 'forRoot', 'createGatewayOptions', G
 
 /** Where socket.io listens unless it is told otherwise. */
 const SOCKET_IO = '/socket.io';
+const ROOT = Symbol('nestjs-emissions:gateway-root');
 
 const host: Host = new ConfigurableModuleBuilder<Options>({
   optionsInjectionToken: GATEWAY_OPTIONS,
@@ -40,7 +43,22 @@ const GatewayConfigurableModule: ConfigurableModuleCls<
  *
  * Not needed for a subclass of `EmissionsGateway` with a `@WebSocketGateway` of its own: list that among your providers.
  */
-@Module({})
+@Module({
+  providers: [
+    {
+      provide: GATEWAY_OPTIONS,
+      useFactory: refuseWithoutForRoot(
+        'EmissionsGatewayModule',
+        'Write EmissionsGatewayModule.forRoot({ authenticate }).',
+      ),
+    },
+    {
+      provide: ROOT,
+      useFactory: (modules: ModuleRef) => requireRootModule(modules, 'EmissionsGatewayModule'),
+      inject: [ModuleRef],
+    },
+  ],
+})
 export class EmissionsGatewayModule extends GatewayConfigurableModule {}
 
 /** Each registration gets a class of its own, since Nest reads the address of a gateway from its class. */

@@ -62,6 +62,21 @@ describe('EmissionsDurableModule', () => {
     );
   });
 
+  it.each([
+    [
+      'EmissionsModule.forRoot',
+      [EmissionsDurableModule.forRoot({ embedded: 'memory://' })],
+      /EmissionsDurableModule is imported, but EmissionsModule\.forRoot is not/,
+    ],
+    [
+      'its own forRoot',
+      [EmissionsModule.forRoot(), EmissionsDurableModule],
+      /EmissionsDurableModule is imported without its forRoot\. Write EmissionsDurableModule\.forRoot\(\{/,
+    ],
+  ])('refuses to start without %s', async (_, imports, message) => {
+    await expect(starting({ imports })).rejects.toThrow(message);
+  });
+
   it('refuses handlers of a request-scoped host, which has nothing to be built of later', async () => {
     @Injectable({ scope: Scope.REQUEST })
     class Scoped {

@@ -42,6 +42,23 @@ describe('the gateway module', () => {
     );
   });
 
+  it.each([
+    [
+      'without EmissionsModule.forRoot',
+      [EmissionsGatewayModule.forRoot({ authenticate })],
+      /EmissionsGatewayModule is imported, but EmissionsModule\.forRoot is not/,
+    ],
+    [
+      'without its own forRoot',
+      [EmissionsModule.forRoot(), EmissionsGatewayModule],
+      /EmissionsGatewayModule is imported without its forRoot\. Write EmissionsGatewayModule\.forRoot\(\{/,
+    ],
+  ])('refuses to start %s', async (_, imports, message) => {
+    const starting = start({ imports });
+    await expect(starting).rejects.toThrow(ConfigurationError);
+    await expect(starting).rejects.toThrow(message);
+  });
+
   it('lets anyone in when it is anonymous, and shows nothing that has a tenant', async () => {
     await using app = await serveGateway({ anonymous: true });
     using client = await connect(app.url);
