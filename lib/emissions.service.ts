@@ -451,6 +451,8 @@ export class Emissions {
 
   #drop(name: string, reason: EmissionDropped['reason']): void {
     signal('emissions:emission:dropped', () => ({ reason, emission: name, count: 1 }));
+    // What is thrown says it already.
+    if (this.options.unbuffered === 'throw') return;
     const known = `${reason}:${name}`;
     if (this.#warned.has(known) || this.#warned.size >= REMEMBERED_NAMES) return;
     this.#warned.add(known);

@@ -97,13 +97,15 @@ describe("without a buffer, emit with the policy 'drop'", () => {
 });
 
 describe("without a buffer, emit with the policy 'throw'", () => {
-  it('throws, and signals', async () => {
+  it('throws, and signals, and does not say it once more in the log', async () => {
     await using at = await lab({ unbuffered: 'throw' });
+    using logs = captureLogs();
     using log = listen('emissions:emission:dropped');
     expect(() => at.emissions.emit('a')).toThrow(BufferNotStartedError);
     expect(() => at.emissions.emit('a')).toThrow("emit('a') needs an active buffer");
     expect(await at.names()).toEqual([]);
     expect(log.all).toHaveLength(2);
+    expect(logs.of('warn')).toEqual([]);
   });
 });
 

@@ -2,6 +2,7 @@ import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } 
 import { join } from 'node:path';
 import { ConfigurationError } from '../emission/emission.errors.js';
 import type { EmbeddedDatabase } from './durable.options.js';
+import { notInstalled } from './not-installed.js';
 
 const LOCK = 'nestjs-emissions.lock';
 
@@ -26,12 +27,11 @@ export class Embedded {
       await this.#given.waitReady;
       return this.#given;
     }
-    const { PGlite } = await import('@electric-sql/pglite').catch((error: unknown) => {
-      throw new ConfigurationError(
-        `The option embedded needs PGlite, which is not installed. Run: npm install @electric-sql/pglite`,
-        { cause: error },
-      );
-    });
+    const { PGlite } = await import('@electric-sql/pglite').catch(
+      notInstalled(
+        'The option embedded needs PGlite, which is not installed. Run: npm install @electric-sql/pglite',
+      ),
+    );
     if (!this.#given.includes('://')) this.#lock = lock(this.#given);
     try {
       return (this.#database = await PGlite.create(this.#given));

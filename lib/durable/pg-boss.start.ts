@@ -1,9 +1,9 @@
 import { Logger } from '@nestjs/common';
 import type { ConstructorOptions, PgBoss } from 'pg-boss';
-import { ConfigurationError } from '../emission/emission.errors.js';
 import { DIALECTS } from './dialect.js';
 import { TablesNotReadyError } from './durable.errors.js';
 import type { DurableOptions, EmbeddedDatabase } from './durable.options.js';
+import { notInstalled } from './not-installed.js';
 import { statementsOf } from './pg-boss.statements.js';
 
 /** What of the options says where the tables are, and who may change them. */
@@ -19,12 +19,11 @@ export async function makeBoss(
   more: Pick<ConstructorOptions, 'bamIntervalSeconds'> = {},
 ): Promise<PgBoss> {
   const { schema, connectionString, connections: max, backend, worker, migrate } = options;
-  const { PgBoss, fromPglite } = await import('pg-boss').catch((error: unknown) => {
-    throw new ConfigurationError(
+  const { PgBoss, fromPglite } = await import('pg-boss').catch(
+    notInstalled(
       'Durable deliveries need pg-boss, which is not installed. Run: npm install pg-boss',
-      { cause: error },
-    );
-  });
+    ),
+  );
   // Those who work deliveries off also delete what has been kept long enough; who may not migrate may not rebuild indexes either.
   const shared = { schema, schedule: false, supervise: worker, migrate, reindex: migrate, ...more };
   const boss =

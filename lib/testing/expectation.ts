@@ -41,10 +41,10 @@ export function unmet(
   const open = candidates.filter(({ isConsumed }) => !isConsumed);
   const expected = waitedMs === undefined ? 'Expected' : `Waited ${waitedMs} ms for`;
   const lines = [`${expected} ${describe(name, partial)} to be emitted, but ${summary(captures)}`];
-  if (candidates.length > open.length && partial === undefined) {
-    lines.push(
-      `Each of that name (${candidates.length}) is asserted already; every assertion takes one.`,
-    );
+  const taken = candidates.length - open.length;
+  if (taken > 0) {
+    const which = open.length === 0 ? 'Each of that name' : 'Of that name, what is not listed';
+    lines.push(`${which} (${taken}) is asserted already; every assertion takes one.`);
   }
   const nearest = partial === undefined ? undefined : nearestOf(open, partial);
   if (nearest !== undefined) lines.push('', `The nearest of that name differs:`, nearest);
@@ -83,7 +83,9 @@ function summary(captures: Captures): string {
   }
   const open = captures.visible.filter(({ isConsumed }) => !isConsumed);
   return open.length === 0
-    ? 'nothing was that is not asserted already.'
+    ? captures.visible.length === 0
+      ? 'nothing was.'
+      : 'everything that was is asserted already.'
     : `these were:\n${list(open)}`;
 }
 

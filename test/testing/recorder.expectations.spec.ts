@@ -31,7 +31,18 @@ describe('expectEmitted', () => {
     app.recorder.expectEmitted('a');
     app.recorder.expectEmitted('a');
     expect(() => app.recorder.expectEmitted('a')).toThrow(
-      /nothing was that is not asserted already\.\nEach of that name \(2\) is asserted already/,
+      /everything that was is asserted already\.\nEach of that name \(2\) is asserted already/,
+    );
+  });
+
+  it('says that what is expected may be asserted already', async () => {
+    await using app = await recorded('default');
+    expect(() => app.recorder.expectEmitted('a')).toThrow(/but nothing was\.$/);
+    await app.emit(['a', 1], ['a', 2]);
+    const one = { payload: 1 };
+    app.recorder.expectEmitted('a', one);
+    expect(() => app.recorder.expectEmitted('a', one)).toThrow(
+      /these were:\n {2}a 2\nOf that name, what is not listed \(1\) is asserted already; every assertion takes one\./,
     );
   });
 

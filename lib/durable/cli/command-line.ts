@@ -62,7 +62,7 @@ export function readCommandLine(
   if (command === undefined || !Object.hasOwn(COMMANDS, command)) {
     const what = command === undefined ? 'no command' : quote(command);
     throw new UsageError(
-      `nestjs-emissions takes one of ${Object.keys(COMMANDS).join(', ')}, but got ${what}. See: nestjs-emissions --help`,
+      `The command is one of ${Object.keys(COMMANDS).join(', ')}, but got ${what}. See: nestjs-emissions --help`,
     );
   }
   const name = command as CommandName;

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Logger } from '@nestjs/common';
+import { EmissionsError } from '../../emission/emissions.error.js';
 import { DeliveryDesk } from '../delivery.desk.js';
 import { UnknownHandlerError } from '../durable.errors.js';
 import { PgBossStore } from '../pg-boss.store.js';
@@ -37,7 +38,8 @@ export async function run(
     }
     return tell(await carryOut(read, terminal), read, terminal);
   } catch (error) {
-    terminal.error(`nestjs-emissions: ${reasonOf(error)}`);
+    const who = error instanceof EmissionsError ? '' : 'The database refuses, or is not there: ';
+    terminal.error(`nestjs-emissions: ${who}${reasonOf(error)}`);
     return error instanceof UsageError ? 2 : 1;
   }
 }

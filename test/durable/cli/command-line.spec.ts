@@ -10,7 +10,7 @@ const ID = '01997f3e-8b1a-7c54-9d2e-5f6a7b8c9d0e';
 
 describe('The command line', () => {
   it.each([
-    [[], 'takes one of migrate, status, failed, retry, discard, but got no command'],
+    [[], 'The command is one of migrate, status, failed, retry, discard, but got no command'],
     [['list'], "but got 'list'. See: nestjs-emissions --help"],
     [['toString'], "but got 'toString'"],
     [['status'], 'Which database? Write --url postgres://'],
@@ -55,7 +55,8 @@ describe('The command line', () => {
     expect(await nestjsEmissions(['status'], { DATABASE_URL: URL })).toEqual({
       code: 1,
       out: '',
-      error: 'nestjs-emissions: connect ECONNREFUSED 127.0.0.1:1',
+      error:
+        'nestjs-emissions: The database refuses, or is not there: connect ECONNREFUSED 127.0.0.1:1',
     });
   });
 
