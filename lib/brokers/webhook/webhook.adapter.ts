@@ -1,25 +1,15 @@
 import { Logger, type OnApplicationShutdown } from '@nestjs/common';
-import { setTimeout as pause } from 'node:timers/promises';
-import { Agent, request } from 'undici';
 import type { DeliveryContext, EmissionAdapter } from '../../emission/adapter.js';
 import type { ConsumerSettings } from '../../emission/consumer.options.js';
 import type { Emission } from '../../emission/emission.js';
 import { ConfigurationError } from '../../emission/emission.errors.js';
-import { EmissionsError } from '../../emission/emissions.error.js';
 import { Pattern } from '../../emission/pattern.js';
-import {
-  asError,
-  BrokerConnectionError,
-  BrokerRefusedError,
-  RecordError,
-} from '../broker.errors.js';
+import { asError, BrokerRefusedError, RecordError } from '../broker.errors.js';
 import { writeEmission, type WrittenEmission } from '../record-format.js';
 import { Undelivered } from '../undelivered.js';
-import { AddressGuard } from './address-guard.js';
-import { failureOf, keyOf, nameOf, restOf, urlOf } from './endpoint.js';
+import { failureOf, keyOf, nameOf, urlOf } from './endpoint.js';
 import { Patience } from './patience.js';
-import { Rests } from './rests.js';
-import { Signer } from './signature.js';
+import { WebhookClient } from './webhook.client.js';
 import {
   webhookOptions,
   type WebhookEndpoint,
@@ -48,19 +38,15 @@ interface Owed {
 export class WebhookAdapter implements EmissionAdapter, OnApplicationShutdown {
   readonly name = 'webhook';
   readonly #options: WebhookOptions;
-  readonly #agent: Agent;
-  readonly #signer = new Signer();
+  readonly #client: WebhookClient;
   readonly #events: Pattern;
   /** By emission, the endpoints that have taken it: lives as long as the emission does. */
   readonly #taken = new WeakMap<Emission, Set<string>>();
-  /** Where endpoints are, for as long as they are the same objects. */
-  readonly #urls = new WeakMap<WebhookEndpoint, URL>();
-  readonly #rests = new Rests();
 
   /** @throws ConfigurationError when an option is wrong, PatternError when `events` is no pattern */
   constructor(options: Pick<WebhookOptions, 'endpoints'> & Partial<WebhookOptions>) {
     this.#options = webhookOptions.resolve(options, 'WebhookAdapter');
-    const { endpoints, events, allow, allowHttp, connections, timeoutMs } = this.#options;
+    const { endpoints, events, allowHttp } = this.#options;
     this.#events = new Pattern(events);
     if (endpoints === undefined) {
       throw new ConfigurationError(
@@ -68,7 +54,7 @@ export class WebhookAdapter implements EmissionAdapter, OnApplicationShutdown {
       );
     }
     if (Array.isArray(endpoints)) for (const endpoint of endpoints) urlOf(endpoint, allowHttp);
-    this.#agent = new Agent({ connections, connect: new AddressGuard(allow).connector(timeoutMs) });
+    this.#client = new WebhookClient(this.#options);
   }
 
   /**
@@ -90,7 +76,7 @@ export class WebhookAdapter implements EmissionAdapter, OnApplicationShutdown {
 
   async onApplicationShutdown(): Promise<void> {
     // Nothing is under way any more but what shutdown has given up.
-    await this.#agent.destroy();
+    await this.#client.close();
   }
 
   interested({ name }: Emission): boolean {
@@ -168,22 +154,20 @@ export class WebhookAdapter implements EmissionAdapter, OnApplicationShutdown {
   /** Gives the failure, if there is one. */
   async #post(owed: Owed, signal: AbortSignal, patience: Patience): Promise<Error | undefined> {
     const { emission, endpoint } = owed;
-    const key = keyOf(endpoint);
     const start = performance.now();
     let status: number | undefined;
     let error: Error | undefined;
     try {
-      const restMs = this.#rests.leftOf(key);
-      if (restMs > 0) await pause(restMs, undefined, { signal });
-      status = await this.#request(owed, patience.begin());
+      await this.#client.rested(endpoint, signal);
+      status = await this.#client.post(endpoint, emission, owed.written, patience.begin());
       error = failureOf(endpoint, status);
     } catch (thrown) {
-      error = signal.aborted ? asError(signal.reason) : this.#reasonOf(endpoint, thrown);
+      error = asError(signal.aborted ? signal.reason : thrown);
     }
     if (error === undefined) {
       const taken = this.#taken.get(emission);
-      if (taken === undefined) this.#taken.set(emission, new Set([key]));
-      else taken.add(key);
+      if (taken === undefined) this.#taken.set(emission, new Set([keyOf(endpoint)]));
+      else taken.add(keyOf(endpoint));
     }
     if (this.#options.onOutcome === undefined) return error;
     const durationMs = performance.now() - start;
@@ -195,50 +179,6 @@ export class WebhookAdapter implements EmissionAdapter, OnApplicationShutdown {
     return error;
   }
 
-  async #request({ emission, endpoint, written }: Owed, signal: AbortSignal): Promise<number> {
-    const timestamp = Math.floor(Date.now() / 1_000);
-    const { statusCode, headers, body } = await request(this.#urlOf(endpoint), {
-      dispatcher: this.#agent,
-      method: 'POST',
-      headers: {
-        ...written.headers,
-        ...inLowerCase(endpoint.headers),
-        'webhook-id': emission.id,
-        'webhook-timestamp': String(timestamp),
-        'webhook-signature': this.#signer.sign(
-          ...([endpoint.secrets, emission.id, timestamp, written.body] as const),
-        ),
-      },
-      body: written.body,
-      signal,
-    });
-    // What counts is the status: an answer that goes on and on, or breaks off, is one.
-    await body.dump().catch(() => {});
-    const restMs = restOf(statusCode, headers['retry-after']);
-    this.#rests.set(keyOf(endpoint), Math.min(restMs, this.#options.maxRetryAfterMs));
-    return statusCode;
-  }
-
-  #urlOf(endpoint: WebhookEndpoint): URL {
-    let url = this.#urls.get(endpoint);
-    if (url === undefined) {
-      url = urlOf(endpoint, this.#options.allowHttp);
-      this.#urls.set(endpoint, url);
-    }
-    return url;
-  }
-
-  /** Says who it was, and what, in words of ours. */
-  #reasonOf(endpoint: WebhookEndpoint, thrown: unknown): Error {
-    if (thrown instanceof EmissionsError) return thrown;
-    const { name, message } = Object(thrown) as Error;
-    const what =
-      name === 'TimeoutError'
-        ? `has not answered within ${this.#options.timeoutMs} ms`
-        : `cannot be reached: ${message}`;
-    return new BrokerConnectionError(`The webhook ${nameOf(endpoint)} ${what}.`, { cause: thrown });
-  }
-
   #report(outcome: WebhookOutcome): void {
     try {
       this.#options.onOutcome?.(outcome);
@@ -246,11 +186,4 @@ export class WebhookAdapter implements EmissionAdapter, OnApplicationShutdown {
       new Logger('Emissions').error('onOutcome of a WebhookAdapter failed.', asError(error).stack);
     }
   }
-}
-
-/** As ours are written: what is there in capitals too would be sent twice. */
-function inLowerCase(headers: WebhookEndpoint['headers'] = {}): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(headers).map(([name, text]) => [name.toLowerCase(), text]),
-  );
 }
