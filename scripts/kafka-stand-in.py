@@ -8,6 +8,7 @@ Wants Debian's python3 and librdkafka1, and no compiler. Listens on loopback, on
 KAFKA_BROKERS=…, then answers each line of standard input with OK or ERR, until that ends:
 
     errors <ApiKey> <code>...          what the next requests of that kind are answered; 0 is none (Produce=0 Fetch=1 Metadata=3)
+    no-errors <ApiKey>                 takes back those that are left
     broker-error <id> <ApiKey> <code>  what the next one at that broker is answered
     topic <name> <partitions>          makes a topic; others are made, with 4, when they are asked for, except 'no-such-topic'
     topic-error <name> <code>          what is asked about that topic fails; 0 for no longer
@@ -96,6 +97,7 @@ topic_error('no-such-topic', 3)
 
 VERBS = {
     'errors': errors,
+    'no-errors': lambda api: function('mock_clear_request_errors', None, POINTER, SHORT)(cluster, int(api)) or 0,
     'broker-error': broker_error,
     'topic': lambda name, count: function('mock_topic_create', INT, POINTER, TEXT, INT, INT)(
         cluster, name.encode(), int(count), 1
