@@ -10,6 +10,9 @@ const worker = join(import.meta.dirname, 'worker.mjs');
 /** The figures of each contender, one a round. */
 export async function measure(name, question, { rounds = question.rounds ?? 5, only } = {}) {
   const contenders = Object.keys(question.contenders).filter((key) => only === undefined || key.includes(only));
+  if (contenders.length === 0) {
+    throw new Error(`No contender of ${name} has '${only}' in its name. There are: ${Object.keys(question.contenders).join(' · ')}.`);
+  }
   const figures = Object.fromEntries(contenders.map((key) => [key, []]));
   for (let round = 1; round <= Number(rounds); round++) {
     for (const key of contenders) {
