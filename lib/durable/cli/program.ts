@@ -38,7 +38,7 @@ export async function run(
     }
     return tell(await carryOut(read, terminal), read, terminal);
   } catch (error) {
-    const who = error instanceof EmissionsError ? '' : 'The database refuses, or is not there: ';
+    const who = isOfDatabase(error) ? 'The database refuses, or is not there: ' : '';
     terminal.error(`nestjs-emissions: ${who}${reasonOf(error)}`);
     return error instanceof UsageError ? 2 : 1;
   }
@@ -82,6 +82,13 @@ function refuseNoFolder(embedded: unknown): void {
   throw new UsageError(
     `--embedded takes the folder of an embedded database, but there is none in '${embedded}'.`,
   );
+}
+
+/** What comes from a database, or the way there, has a code; a fault of the program has none. */
+function isOfDatabase(error: unknown): boolean {
+  if (error instanceof EmissionsError) return false;
+  const { code, errors } = Object(error) as { code?: unknown; errors?: unknown };
+  return typeof code === 'string' || (Array.isArray(errors) && errors.some(isOfDatabase));
 }
 
 /** Connecting to a name with several addresses fails several times, and says nothing itself. */
