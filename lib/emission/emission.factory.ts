@@ -5,6 +5,7 @@ import { InvalidEmissionError } from './emission.errors.js';
 import type { Emission } from './emission.js';
 import { Ids } from './ids.js';
 import { quote } from './quote.js';
+import { ShapedPlace, shapeBudget } from './shapes.js';
 import { sealed, snapshot } from './snapshot.js';
 import type { TopicRouter } from './topics.js';
 import { Tracing, type Tracer } from './tracing.js';
@@ -49,6 +50,14 @@ export interface EmissionFactoryOptions {
   readonly tenancyKey?: string | undefined;
 }
 
+/** What is found out once for a name. */
+interface KnownName {
+  readonly name: string;
+  readonly topic: string | undefined;
+  /** Where its payloads are. */
+  readonly place: ShapedPlace;
+}
+
 const EMPTY: Readonly<Record<string, unknown>> = Object.freeze({});
 const REMEMBERED_NAMES = 10_000;
 const NOT_FIELDS: readonly ((value: unknown) => boolean)[] = [
@@ -68,11 +77,11 @@ export class EmissionFactory {
   readonly #topics: TopicRouter;
   readonly #options: EmissionFactoryOptions;
   readonly #tracing: Tracing;
-  /** Names that passed the check, with their topics, so that each name pays for that once. */
-  readonly #names = new Map<string, string | undefined>();
+  /** Names that passed the check, so that each pays for that once. */
+  readonly #names = new Map<string, KnownName>();
   #topicsVersion = -1;
-  #lastName: string | undefined;
-  #lastTopic: string | undefined;
+  #shapes = shapeBudget();
+  #last: KnownName | undefined;
 
   constructor(
     topics: TopicRouter,
@@ -95,10 +104,10 @@ export class EmissionFactory {
     options: EmitOptions | undefined,
     origin: EmissionOrigin,
   ): Emission {
-    const topic = this.#topicOf(name);
+    const { topic, place } = this.#known(name);
     if (options !== undefined) checkOptions(options);
     const deep = this.#options.snapshot === 'deep';
-    const copied = deep ? snapshot(payload) : payload;
+    const copied = deep ? snapshot(payload, 'payload', place) : payload;
     const stamped = this.#metadata(metadata, origin.metadata, deep);
     const { tracer } = this.#tracing;
     const { cause } = origin;
@@ -142,20 +151,19 @@ export class EmissionFactory {
     return deep ? sealed(whole) : Object.freeze(whole);
   }
 
-  #topicOf(name: string): string | undefined {
+  #known(name: string): KnownName {
     if (this.#topicsVersion !== this.#topics.version || this.#names.size > REMEMBERED_NAMES) {
       this.#names.clear();
       this.#topicsVersion = this.#topics.version;
-    } else if (name === this.#lastName) return this.#lastTopic;
-    let topic = this.#names.get(name);
-    if (topic === undefined && !this.#names.has(name)) {
+      this.#shapes = shapeBudget();
+    } else if (name === this.#last?.name) return this.#last;
+    let known = this.#names.get(name);
+    if (known === undefined) {
       assertName(name);
-      topic = this.#topics.topicOf(name);
-      this.#names.set(name, topic);
+      known = { name, topic: this.#topics.topicOf(name), place: new ShapedPlace(this.#shapes) };
+      this.#names.set(name, known);
     }
-    this.#lastName = name;
-    this.#lastTopic = topic;
-    return topic;
+    return (this.#last = known);
   }
 
   #metadata(

@@ -1,3 +1,5 @@
+import type { CopyPart, ShapedPlace } from './shapes.js';
+
 const { freeze, getOwnPropertySymbols, getPrototypeOf, hasOwn, prototype: PLAIN } = Object;
 const ARRAY = Array.prototype;
 
@@ -6,7 +8,7 @@ const MAX_DEPTH = 100;
 const MAX_VALUES = 10_000;
 
 /** Stands for "not plain", as `undefined` could be a value. */
-const NOT_PLAIN: unique symbol = Symbol('not plain');
+export const NOT_PLAIN: unique symbol = Symbol('not plain');
 
 let valuesLeft = 0;
 
@@ -28,12 +30,39 @@ export function plainCopy<T extends object>(value: T): T | undefined {
   }
 }
 
+/**
+ * The same of a value at a place that knows shapes, which may then also be an instance of a class, and whose parts are copied by
+ * `copyPart`.
+ *
+ * @throws what a getter, a proxy or `copyPart` throws
+ */
+export function shapedCopy(
+  value: object,
+  place: ShapedPlace,
+  copyPart: CopyPart,
+): object | typeof NOT_PLAIN {
+  if (place.depth === 0) valuesLeft = MAX_VALUES;
+  if (place.isDeep) return copy(value, place.depth);
+  if (Array.isArray(value)) return copyArray(value, place.depth, place, copyPart);
+  const prototype = getPrototypeOf(value) as object | null;
+  if (prototype === null) return NOT_PLAIN;
+  const shape = place.shapeOf(value, prototype);
+  if (shape === undefined) return copyObject(value, place.depth);
+  if ((valuesLeft -= shape.keys.length) < 0) return NOT_PLAIN;
+  return shape.copy(value, copyPart, shape.places);
+}
+
 function copy(value: object, depth: number): object | typeof NOT_PLAIN {
   if (depth > MAX_DEPTH) return NOT_PLAIN;
   return Array.isArray(value) ? copyArray(value, depth) : copyObject(value, depth);
 }
 
-function copyArray(source: readonly unknown[], depth: number): object | typeof NOT_PLAIN {
+function copyArray(
+  source: readonly unknown[],
+  depth: number,
+  place?: ShapedPlace,
+  copyPart?: CopyPart,
+): object | typeof NOT_PLAIN {
   if (getPrototypeOf(source) !== ARRAY || (valuesLeft -= source.length) < 0) return NOT_PLAIN;
   // An array with a constructor of its own could make `slice` return anything.
   if ((source.constructor as unknown) !== Array) return NOT_PLAIN;
@@ -43,7 +72,8 @@ function copyArray(source: readonly unknown[], depth: number): object | typeof N
     const type = typeof part;
     if (type === 'string' || type === 'number') continue;
     if (type === 'object' && part !== null) {
-      if ((target[i] = copy(part as object, depth + 1)) === NOT_PLAIN) return NOT_PLAIN;
+      if (place !== undefined) target[i] = copyPart!(part, place.elements);
+      else if ((target[i] = copy(part as object, depth + 1)) === NOT_PLAIN) return NOT_PLAIN;
     } else if (type === 'function' || type === 'symbol') return NOT_PLAIN;
     // It may be a hole.
     else if (type === 'undefined') target[i] = undefined;

@@ -1,10 +1,12 @@
 import { types } from 'node:util';
 import type { Emission } from './emission.js';
 import { PayloadError } from './emission.errors.js';
+import { isDomException, isForeign } from './exotic.js';
 import { handedOut, isHandedOut, isUnfrozen, type HandedOut } from './handed-out.js';
-import { plainCopy } from './plain-copy.js';
+import { NOT_PLAIN, plainCopy, shapedCopy } from './plain-copy.js';
 import { quote } from './quote.js';
 import { readonlyDate, readonlyMap, readonlySet } from './readonly-collections.js';
+import type { CopyPart, ShapedPlace } from './shapes.js';
 
 /** Deeper than this, neither JSON nor a person can follow. */
 const MAX_DEPTH = 500;
@@ -23,6 +25,8 @@ class Uncopyable extends Error {
 }
 
 interface Walk {
+  /** How deep the root of the walk lies. */
+  depth: number;
   /** The containers between the root and here: meeting one again is a cycle. */
   readonly ancestors: object[];
   /** How many values the copy has so far. */
@@ -41,8 +45,11 @@ interface Walk {
  *
  * @throws PayloadError naming the path of what cannot be copied: a function, a symbol, a promise, a cycle, a getter that
  * throws, something nested deeper than 500 levels, more than 2 million values
+ *
+ * @param root what it is, in messages
+ * @param place where payloads that are alike are copied: from the second handful on that takes less time
  */
-export function snapshot<T>(value: T, root = 'payload'): T {
+export function snapshot<T>(value: T, root = 'payload', place?: ShapedPlace): T {
   if (typeof value !== 'object' || value === null) {
     if (typeof value === 'function' || typeof value === 'symbol') {
       throw new PayloadError(root, describeRefused(value));
@@ -50,7 +57,8 @@ export function snapshot<T>(value: T, root = 'payload'): T {
     return value;
   }
   try {
-    return plainCopy(value) ?? (copy(value, { ancestors: [], values: 0, copies: undefined }) as T);
+    const quick = place === undefined ? plainCopy(value) : shapedOrNot(value, place);
+    return (quick ?? copy(value, walkFrom(0))) as T;
   } catch (error) {
     const { message, cause, steps } = uncopyable(error);
     throw new PayloadError(root + steps.reverse().join(''), message, { cause });
@@ -69,8 +77,43 @@ export function sealed(emission: Emission): Emission {
   return Object.freeze(emission);
 }
 
+function walkFrom(depth: number): Walk {
+  return { depth, ancestors: [], values: 0, copies: undefined };
+}
+
+/** The copy by known shapes; `undefined` when that cannot be, for a reason that the careful copy tells. */
+function shapedOrNot(value: object, place: ShapedPlace): object | undefined {
+  try {
+    const copied = shapedCopy(value, place, copyPart);
+    return copied === NOT_PLAIN ? undefined : copied;
+  } catch {
+    return undefined;
+  } finally {
+    partWalk = undefined;
+  }
+}
+
+/** Of all parts of one snapshot that are copied carefully: together they have no more values than others. */
+let partWalk: Walk | undefined;
+
+/** A part that is not plain, such as a date, is copied carefully; then the whole of it needs not be. */
+const copyPart: CopyPart = (part, place) => {
+  const type = typeof part;
+  if (type === 'object' && part !== null) {
+    const quick = shapedCopy(part as object, place, copyPart);
+    if (quick !== NOT_PLAIN) return quick;
+    partWalk ??= walkFrom(0);
+    partWalk.depth = place.depth;
+    const copied = copy(part as object, partWalk);
+    if (isUnfrozen(copied)) throw new Uncopyable('it is handed out');
+    return copied;
+  }
+  if (type === 'function' || type === 'symbol') throw new Uncopyable(describeRefused(part));
+  return part;
+};
+
 function copy(value: object, walk: Walk): unknown {
-  if (walk.ancestors.length >= MAX_DEPTH) {
+  if (walk.depth + walk.ancestors.length >= MAX_DEPTH) {
     throw new Uncopyable(`it is nested deeper than ${MAX_DEPTH} levels`);
   }
   if (walk.ancestors.includes(value)) throw new Uncopyable('it contains itself (a cycle)');
@@ -244,22 +287,6 @@ function unboxed(source: object): unknown {
   if (types.isBooleanObject(source)) return Boolean.prototype.valueOf.call(source);
   if (types.isBigIntObject(source)) return BigInt.prototype.valueOf.call(source);
   throw new Uncopyable('it is a symbol');
-}
-
-function isDomException(value: object): boolean {
-  return Symbol.toStringTag in value && value instanceof DOMException;
-}
-
-/** Objects whose substance is not in their properties: a copy of their properties would be an empty shell. */
-function isForeign(value: object): boolean {
-  return (
-    types.isPromise(value) ||
-    types.isWeakMap(value) ||
-    types.isWeakSet(value) ||
-    types.isGeneratorObject(value) ||
-    types.isSharedArrayBuffer(value) ||
-    (Symbol.toStringTag in value && Object.keys(value).length === 0)
-  );
 }
 
 function isClassInstance(value: object): boolean {

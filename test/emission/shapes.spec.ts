@@ -1,0 +1,303 @@
+import { describe, expect, it } from '@jest/globals';
+import * as fc from 'fast-check';
+import { EmissionsError } from 'nestjs-emissions';
+import { ShapedPlace, shapeBudget } from '../../lib/emission/shapes.js';
+import { snapshot } from '../../lib/emission/snapshot.js';
+import { changeable } from '../support/parts.js';
+import { anything, hostile } from '../support/payloads.js';
+
+/** More often than something has to be met before it has a shape, and its parts, and theirs. */
+const OFTEN = 40;
+
+const place = (): ShapedPlace => new ShapedPlace(shapeBudget());
+const shapeAt = (at: ShapedPlace, value: object) =>
+  at.shapeOf(value, Object.getPrototypeOf(value) as object);
+const order = (n: number) => ({
+  id: `order-${n}`,
+  total: n,
+  paid: n % 2 === 0,
+  note: null as unknown,
+  lines: [{ sku: 'a', price: n }, { sku: 'b', price: 1 }, 'gift'],
+  customer: { name: 'Ada', address: { city: 'London' } },
+});
+
+/** Copies at one place until what is alike has its shape there; gives the last copy. */
+function often<T>(value: T, at: ShapedPlace = place()): T {
+  for (let i = 1; i < OFTEN; i++) snapshot(value, 'payload', at);
+  return snapshot(value, 'payload', at);
+}
+
+describe('A snapshot of what has a known shape', () => {
+  it('has its shape from then on, in every part', () => {
+    const at = place();
+    expect(shapeAt(at, order(1))).toBeUndefined();
+    for (let n = 0; n < OFTEN; n++) snapshot(order(n), 'payload', at);
+    const shape = shapeAt(at, order(99))!;
+    expect(shape.keys).toEqual(['id', 'total', 'paid', 'note', 'lines', 'customer']);
+    expect(shapeAt(shape.places[4]!.elements, { sku: '', price: 0 })).toBeDefined();
+    expect(shapeAt(shape.places[5]!, { name: '', address: {} })).toBeDefined();
+  });
+
+  it('is an equal copy, frozen through and through, in which nothing of the source is left', () => {
+    const at = place();
+    for (let n = 0; n < OFTEN; n++) {
+      const source = order(n);
+      const taken = snapshot(source, 'payload', at);
+      source.lines.push('late');
+      source.customer.address.city = 'Paris';
+      expect(taken).toStrictEqual(order(n));
+      expect(changeable(taken)).toEqual([]);
+    }
+  });
+
+  it('takes whatever else a field holds this time', () => {
+    const at = place();
+    often({ at: 1, by: { id: 1 } }, at);
+    const others = [
+      { at: new Date(5), by: { id: 1 } },
+      { at: { deep: [1n, new Map([[1, { a: 1 }]])] }, by: null },
+      { at: undefined, by: [Buffer.from('x')] },
+      { at: 1, by: { id: { id: 2 }, more: true } },
+    ];
+    for (const other of others) {
+      expect(snapshot(other, 'payload', at)).toStrictEqual(snapshot(other));
+      expect(changeable(snapshot(other, 'payload', at))).toEqual([]);
+    }
+  });
+
+  it('leaves out symbol keys and what is not enumerable, and reads a getter once', () => {
+    let read = 0;
+    const source = () =>
+      Object.defineProperties(
+        { a: 1, [Symbol('x')]: { open: true } },
+        { hidden: { value: 1 }, b: { enumerable: true, get: () => ++read } },
+      );
+    const at = place();
+    for (let n = 1; n <= OFTEN; n++) {
+      const taken = snapshot(source(), 'payload', at);
+      expect(Reflect.ownKeys(taken)).toEqual(['a', 'b']);
+    }
+    // Until there is a shape, the careful copy reads it again.
+    read = 0;
+    expect(snapshot(source(), 'payload', at)).toEqual({ a: 1, b: 1 });
+  });
+
+  it('is of the same class, and takes no setter of it for a field', () => {
+    class Line {
+      constructor(
+        readonly sku: string,
+        readonly ordered: Date,
+      ) {}
+      get label() {
+        return `#${this.sku}`;
+      }
+    }
+    class Guarded {
+      set amount(_: number) {
+        throw new Error('a setter was called');
+      }
+    }
+    const at = place();
+    const others = place();
+    for (let n = 0; n < OFTEN; n++) {
+      const guarded = Object.defineProperty(new Guarded(), 'amount', {
+        value: n,
+        enumerable: true,
+      });
+      const taken = snapshot(new Line(`${n}`, new Date(n)), 'payload', at);
+      expect(taken).toStrictEqual(new Line(`${n}`, new Date(n)));
+      expect([taken.label, changeable(taken)]).toEqual([`#${n}`, []]);
+      expect(Object.entries(snapshot(guarded, 'payload', others))).toEqual([['amount', n]]);
+    }
+    expect(shapeAt(at, new Line('', new Date()))).toBeDefined();
+    expect(shapeAt(at, { sku: '', ordered: new Date() })).toBeUndefined();
+  });
+
+  it('holds dates, maps and errors, and hands out bytes', () => {
+    const at = place();
+    const source = () => ({
+      at: new Date(5),
+      error: new Error('no'),
+      by: new Map([[1, { a: 1 }]]),
+      file: { name: 'a', bytes: Buffer.from('x') },
+    });
+    for (let n = 0; n < OFTEN; n++) {
+      const taken = snapshot(source(), 'payload', at);
+      taken.file.bytes[0] = 0;
+      expect(taken).toStrictEqual(source());
+      expect(changeable(taken)).toEqual([]);
+    }
+  });
+
+  it('is refused when the same large part is in it too often, as elsewhere', () => {
+    const large = new Set(Array.from({ length: 9_000 }, (_, n) => n));
+    const at = place();
+    often({ list: [large] }, at);
+    const value = { list: Array.from({ length: 500 }, () => large) };
+    expect(() => snapshot(value)).toThrow('more than 2000000 values');
+    expect(() => snapshot(value, 'payload', at)).toThrow('more than 2000000 values');
+  });
+
+  it('is refused when it is too deep, as elsewhere', () => {
+    const nested = (levels: number): object =>
+      Array.from({ length: levels - 1 }).reduce<object>((inner) => ({ inner }), new Map());
+    const at = place();
+    often(nested(20), at);
+    expect(snapshot(nested(500), 'payload', at)).toEqual(nested(500));
+    expect(() => snapshot(nested(501))).toThrow('deeper than 500 levels');
+    expect(() => snapshot(nested(501), 'payload', at)).toThrow('deeper than 500 levels');
+  });
+
+  it.each<[string, unknown, string]>([
+    ['a function', { a: { b: () => 1 } }, 'payload.a.b'],
+    ['a symbol', { a: { b: Symbol('x') } }, 'payload.a.b'],
+    [
+      'a getter that throws',
+      {
+        a: {
+          get b() {
+            throw new Error('no');
+          },
+        },
+      },
+      'payload.a.b',
+    ],
+  ])('refuses %s, and says where it is', (_, value, path) => {
+    const at = place();
+    often({ a: { b: 1 } }, at);
+    expect(() => snapshot(value, 'payload', at)).toThrow(path);
+  });
+
+  it('refuses a cycle through objects of one shape, and one through arrays', () => {
+    const at = place();
+    const chain = { next: { next: { next: {} } } };
+    often(chain, at);
+    const cycle: { next?: unknown } = {};
+    cycle.next = { next: { next: cycle } };
+    const list: unknown[] = [];
+    list.push(list);
+    for (let n = 0; n < OFTEN; n++) {
+      expect(() => snapshot(cycle, 'payload', at)).toThrow('a cycle');
+      expect(() => snapshot({ next: list }, 'payload', at)).toThrow('a cycle');
+    }
+  });
+
+  it('treats the names of fields as names, whatever they look like', () => {
+    const names = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.constantFrom('__proto__', 'constructor', 'a"];process.exit(1);["', '\\', '\u2028', '${x}'),
+    );
+    fc.assert(
+      fc.property(fc.dictionary(names, fc.jsonValue(), { maxKeys: 5 }), (value) => {
+        const taken = often(value);
+        expect(Object.entries(taken)).toStrictEqual(Object.entries(snapshot(value)));
+        expect(Object.getPrototypeOf(taken)).toBe(Object.getPrototypeOf(value));
+        expect(changeable(taken)).toEqual([]);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+/** Why a value was refused. */
+class Refused {
+  constructor(readonly reason: string) {}
+}
+
+describe('Places with shapes', () => {
+  it('copy any values that follow one another there as they would be copied elsewhere', () => {
+    fc.assert(
+      fc.property(fc.array(anything, { minLength: 1, maxLength: 4 }), (values) => {
+        const at = place();
+        for (let n = 0; n < OFTEN; n++) {
+          for (const value of values) {
+            const taken = snapshot(value, 'payload', at);
+            expect(taken).toEqual(value);
+            expect(changeable(taken)).toEqual([]);
+          }
+        }
+        for (const value of values) expect(often(value, at)).toEqual(snapshot(value));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('refuse what is refused elsewhere, for the same reason', () => {
+    const outcomes = { copied: 0, refused: 0 };
+    const outcomeOf = (work: () => unknown): unknown => {
+      try {
+        return work();
+      } catch (error) {
+        if (!(error instanceof EmissionsError)) throw error;
+        return new Refused(error.message);
+      }
+    };
+    fc.assert(
+      fc.property(hostile, (value) => {
+        const at = place();
+        for (let n = 0; n < OFTEN; n++) outcomeOf(() => snapshot(value, 'payload', at));
+        const elsewhere = outcomeOf(() => snapshot(value));
+        const here = outcomeOf(() => snapshot(value, 'payload', at));
+        expect(here).toEqual(elsewhere);
+        expect(here instanceof Refused ? [] : changeable(here)).toEqual([]);
+        outcomes[here instanceof Refused ? 'refused' : 'copied']++;
+      }),
+      { numRuns: 500 },
+    );
+    expect(Math.min(outcomes.copied, outcomes.refused)).toBeGreaterThan(20);
+  });
+
+  it('remember four shapes, and no more', () => {
+    const at = place();
+    for (let n = 0; n < 6; n++) often({ [`only${n}`]: n }, at);
+    const known = Array.from({ length: 6 }, (_, n) => shapeAt(at, { [`only${n}`]: 0 }));
+    expect(known.map((shape) => shape !== undefined)).toEqual([
+      true,
+      true,
+      true,
+      true,
+      false,
+      false,
+    ]);
+    expect(often({ only5: [1] }, at)).toStrictEqual({ only5: [1] });
+  });
+
+  it('remember no shape of objects whose fields are others each time', () => {
+    const budget = shapeBudget();
+    const { left } = budget;
+    const at = new ShapedPlace(budget);
+    for (let n = 0; n < 1_000; n++) {
+      expect(snapshot({ [`user-${n}`]: { online: true } }, 'payload', at)).toStrictEqual({
+        [`user-${n}`]: { online: true },
+      });
+    }
+    expect(budget.left).toBe(left);
+  });
+
+  it('remember nothing more when the budget of the application is spent', () => {
+    const budget = { left: 2 };
+    const first = new ShapedPlace(budget);
+    often({ a: { b: { c: 1 } } }, first);
+    expect(budget.left).toBe(0);
+    const second = new ShapedPlace(budget);
+    expect(often({ a: { b: 1 } }, second)).toStrictEqual({ a: { b: 1 } });
+    expect(shapeAt(second, { a: {} })).toBeUndefined();
+    expect(shapeAt(first, { a: {} })).toBeDefined();
+  });
+
+  it('copy without shapes where code must not be generated', () => {
+    const generate = globalThis.Function;
+    const budget = shapeBudget();
+    const at = new ShapedPlace(budget);
+    try {
+      globalThis.Function = (() => {
+        throw new EvalError('Code generation from strings disallowed for this context');
+      }) as never;
+      expect(often(order(1), at)).toStrictEqual(order(1));
+    } finally {
+      globalThis.Function = generate;
+    }
+    expect(budget.left).toBe(0);
+    expect(shapeAt(at, order(1))).toBeUndefined();
+  });
+});
