@@ -110,7 +110,7 @@ export class BufferContext implements InvocationScope {
       const result = this.enter(unit, work);
       if (isThenable(result)) return this.#finish(result, unit);
       const committed = commit(unit);
-      return committed === undefined ? Promise.resolve(result) : committed.then(() => result);
+      return committed === undefined ? Promise.resolve(result) : after(committed, result);
     } catch (error) {
       unit.buffer?.terminate();
       return Promise.reject(error as Error);
@@ -229,10 +229,7 @@ export class BufferContext implements InvocationScope {
 
   /** A unit for the next handler of an emission: that of the one before, where it left it as it was. */
   #handlingOf(cause: Emission, outlet: Outlet | undefined, shares: boolean): Handling {
-    if (outlet !== undefined) {
-      const here = new AsyncResource('nestjs-emissions:commit');
-      return new Handling(cause, () => this.open(outlet), here, this.#storage);
-    }
+    if (outlet !== undefined) return this.#handlingHere(cause, outlet);
     if (shares) {
       const reusable = this.#reusable;
       this.#reusable = undefined;
@@ -240,6 +237,16 @@ export class BufferContext implements InvocationScope {
     }
     return new Handling(cause, this.#open, this.#outside, this.#storage);
   }
+
+  /** A unit for a handler that is part of a commit. */
+  #handlingHere(cause: Emission, outlet: Outlet): Handling {
+    const here = new AsyncResource('nestjs-emissions:commit');
+    return new Handling(cause, () => this.open(outlet), here, this.#storage);
+  }
+}
+
+function after<T>(committed: Promise<unknown>, result: T): Promise<T> {
+  return committed.then(() => result);
 }
 
 function enter<T>(storage: AsyncLocalStorage<UnitOfWork>, unit: UnitOfWork, work: () => T): T {
@@ -256,6 +263,6 @@ export function commit({ buffer }: UnitOfWork): Promise<unknown> | undefined {
 
 /** A nested run shares what its unit has in common, unless it says more. */
 function originOf(around: UnitOfWork | undefined, context: UnitContext | undefined): UnitOrigin {
-  if (around === undefined) return new UnitOrigin(undefined, context && (() => context));
+  if (around === undefined) return UnitOrigin.of(context);
   return context === undefined ? around.origin : around.origin.within(context);
 }

@@ -200,16 +200,24 @@ export class EmissionBuffer {
 
   /** Hands over now or, while a hand-over of the same unit of work waits, when that is over. */
   #inTurn(channel: HandOverChannel): number | Promise<number> {
-    const root = this.#root;
+    const before = this.#root.#handingOver;
+    const result = before === undefined ? this.#handOver(channel) : this.#after(before, channel);
+    return typeof result === 'number' ? result : this.#waitFor(result);
+  }
+
+  #after(before: Promise<number>, channel: HandOverChannel): Promise<number> {
     const handOver = (): number | Promise<number> => this.#handOver(channel);
-    const result = root.#handingOver?.then(handOver, handOver) ?? this.#handOver(channel);
-    if (typeof result === 'number') return result;
-    root.#handingOver = result;
+    return before.then(handOver, handOver);
+  }
+
+  #waitFor(handingOver: Promise<number>): Promise<number> {
+    const root = this.#root;
+    root.#handingOver = handingOver;
     const over = (): void => {
-      if (root.#handingOver === result) root.#handingOver = undefined;
+      if (root.#handingOver === handingOver) root.#handingOver = undefined;
     };
-    result.then(over, over);
-    return result;
+    handingOver.then(over, over);
+    return handingOver;
   }
 
   #handOver(channel: HandOverChannel): number | Promise<number> {
@@ -219,21 +227,27 @@ export class EmissionBuffer {
     try {
       const waiting = this.#outlet(taken);
       if (waiting === undefined) return this.#handedOver(channel, taken.length, started);
-      return waiting.then(
-        () => this.#handedOver(channel, taken.length, started),
-        (error: unknown) => this.#refused(channel, taken, error),
-      );
+      return this.#handedOverLater(waiting, channel, taken, started);
     } catch (error) {
       return this.#refused(channel, taken, error);
     }
   }
 
+  #handedOverLater(
+    waiting: Promise<void>,
+    channel: HandOverChannel,
+    taken: readonly Emission[],
+    started: number,
+  ): Promise<number> {
+    return waiting.then(
+      () => this.#handedOver(channel, taken.length, started),
+      (error: unknown) => this.#refused(channel, taken, error),
+    );
+  }
+
   #handedOver(channel: HandOverChannel, count: number, started: number): number {
     if (channel === 'emissions:buffer:committed') this.#state = 'committed';
-    if (started !== UNHEARD) {
-      const durationMs = performance.now() - started;
-      signal(channel, () => ({ count, durationMs }));
-    }
+    if (started !== UNHEARD) signalHandedOver(channel, count, performance.now() - started);
     return count;
   }
 
@@ -252,6 +266,10 @@ export class EmissionBuffer {
 const UNHEARD = -1;
 
 type HandOverChannel = 'emissions:buffer:committed' | 'emissions:buffer:flushed';
+
+function signalHandedOver(channel: HandOverChannel, count: number, durationMs: number): void {
+  signal(channel, () => ({ count, durationMs }));
+}
 
 function dropped(late: readonly Emission[]): void {
   const [first] = late;

@@ -42,9 +42,14 @@ export class UnitOrigin implements EmissionOrigin {
     this.#around = around;
   }
 
+  /** That of a unit within no other. */
+  static of(context: UnitContext | undefined): UnitOrigin {
+    return new UnitOrigin(undefined, context && stampOf(context));
+  }
+
   /** The origin of a nested run that says more. */
   within(context: UnitContext): UnitOrigin {
-    return new UnitOrigin(this.cause, () => context, this);
+    return new UnitOrigin(this.cause, stampOf(context), this);
   }
 
   /**
@@ -78,6 +83,10 @@ export class UnitOrigin implements EmissionOrigin {
     this.correlationId ??= textOf(said, 'correlationId');
     this.#stamp = undefined;
   }
+}
+
+function stampOf(context: UnitContext): () => UnitContext {
+  return () => context;
 }
 
 function checked(context: UnitContext | null | undefined): UnitContext {

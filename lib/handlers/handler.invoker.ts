@@ -110,6 +110,17 @@ export class HandlerInvoker {
     const method = CallContext.handlerOf(context).host.resolve(emission);
     if (typeof method === 'function')
       return this.#scope.call(emission, this.#traced(method), context, RULES, outlet);
+    this.#callBuilt(method, emission, context, outlet);
+    return true;
+  }
+
+  /** The same with a host that is being built for this call. */
+  #callBuilt(
+    method: Promise<EmissionHandler<never>>,
+    emission: Emission,
+    context: CallContext,
+    outlet: Outlet | undefined,
+  ): void {
     const { callOf, succeeded, failed } = CallContext;
     const resolved = (built: EmissionHandler<never>): void => {
       const call = callOf(context);
@@ -119,7 +130,6 @@ export class HandlerInvoker {
       if (!goesOn) succeeded(context);
     };
     method.then(resolved).catch((error: unknown) => failed(context, error));
-    return true;
   }
 
   /** The scope gives each call an async context of its own, so that it is traced within. */
@@ -217,19 +227,7 @@ const RULES: CallRules<CallContext> = {
 
   over: (result, context, emission) => {
     if (result === IGNORED) CallContext.callOf(context).isIgnored = true;
-    if (!callsAreHeard('handler')) return;
-    const { aborted, durationMs = 0, attempt } = CallContext.callOf(context);
-    if (aborted === true) return;
-    signal(
-      result === IGNORED ? 'emissions:handler:ignored' : 'emissions:handler:succeeded',
-      () => ({
-        handler: context.handlerId,
-        emission: emission.name,
-        count: 1,
-        durationMs,
-        attempt,
-      }),
-    );
+    if (callsAreHeard('handler')) signalOver(result, context, emission);
   },
 
   ended: (result, context, emission) => {
@@ -239,3 +237,15 @@ const RULES: CallRules<CallContext> = {
 
   failed: (error, context) => CallContext.failed(context, error),
 };
+
+function signalOver(result: unknown, context: CallContext, emission: Emission): void {
+  const { aborted, durationMs = 0, attempt } = CallContext.callOf(context);
+  if (aborted === true) return;
+  signal(result === IGNORED ? 'emissions:handler:ignored' : 'emissions:handler:succeeded', () => ({
+    handler: context.handlerId,
+    emission: emission.name,
+    count: 1,
+    durationMs,
+    attempt,
+  }));
+}

@@ -66,7 +66,7 @@ export class Attempt implements DeliveryContext {
 
   /** The call has settled. */
   end(): void {
-    clearTimeout(this.#timer);
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
   }
 
   abort(reason: Error): void {

@@ -172,8 +172,11 @@ export class Calls {
   #start(call: Call): void {
     this.#running.add(call);
     this.#report.began(call.batch, call.attempt);
+    if (this.#destination.options.timeoutMs > 0) this.#limit(call);
+  }
+
+  #limit(call: Call): void {
     const { name, options } = this.#destination;
-    if (options.timeoutMs === 0) return;
     call.limit(options.timeoutMs, () => {
       const error = new DeliveryTimeoutError(name, options.timeoutMs);
       call.abort(error);

@@ -1,7 +1,7 @@
 import type { CommitParticipant, CommitStorage } from '../emission/adapter.js';
 import type { Emission } from '../emission/emission.js';
 import type { SqlExecutor } from '../emission/sql-executor.js';
-import type { Tracing } from '../emission/tracing.js';
+import type { Tracer, Tracing } from '../emission/tracing.js';
 import type { Place } from './place.js';
 
 /** Where what is accepted goes. */
@@ -52,9 +52,7 @@ export class Commits {
   /** All of it; a promise only when something has to be waited for. */
   offer(emissions: readonly Emission[]): void | Promise<void> {
     const { tracer } = this.#tracing;
-    return tracer === undefined
-      ? this.#offer(emissions)
-      : tracer.commit(emissions, () => this.#offer(emissions));
+    return tracer === undefined ? this.#offer(emissions) : this.#offerTraced(emissions, tracer);
   }
 
   /** All but the hand-over, which is left to be done when the transaction has ended. */
@@ -65,26 +63,27 @@ export class Commits {
       : tracer.commit(emissions, () => this.#accept(emissions, executor));
   }
 
+  #offerTraced(emissions: readonly Emission[], tracer: Tracer): void | Promise<void> {
+    return tracer.commit(emissions, () => this.#offer(emissions));
+  }
+
   #offer(emissions: readonly Emission[]): void | Promise<void> {
     for (const participant of this.#participants) {
       const accepted = participant.accept(emissions);
-      if (accepted instanceof Promise) {
-        const others = this.#participants.slice(this.#participants.indexOf(participant) + 1);
-        return this.#counted(() => this.#offerAccepted(accepted, others));
-      }
+      if (accepted instanceof Promise) return this.#offerAccepted(accepted, participant);
       emissions = accepted;
     }
     return this.#finish(emissions);
   }
 
-  async #offerAccepted(
-    accepted: Promise<readonly Emission[]>,
-    others: readonly CommitParticipant[],
-  ): Promise<void> {
-    let emissions = await accepted;
-    // oxlint-disable-next-line no-await-in-loop -- one behind another
-    for (const participant of others) emissions = await participant.accept(emissions);
-    await this.#finish(emissions);
+  #offerAccepted(accepted: Promise<readonly Emission[]>, by: CommitParticipant): Promise<void> {
+    const others = this.#participants.slice(this.#participants.indexOf(by) + 1);
+    return this.#counted(async () => {
+      let emissions = await accepted;
+      // oxlint-disable-next-line no-await-in-loop -- one behind another
+      for (const participant of others) emissions = await participant.accept(emissions);
+      await this.#finish(emissions);
+    });
   }
 
   async #accept(emissions: readonly Emission[], executor: SqlExecutor): Promise<Place> {
@@ -98,7 +97,12 @@ export class Commits {
 
   #finish(emissions: readonly Emission[]): void | Promise<void> {
     const store = this.#storage?.plan(emissions);
-    if (store === undefined) return this.#host.handOver(emissions);
+    return store === undefined
+      ? this.#host.handOver(emissions)
+      : this.#handOverStored(emissions, store);
+  }
+
+  #handOverStored(emissions: readonly Emission[], store: () => Promise<void>): Promise<void> {
     return this.#counted(async () => (await this.#store(emissions, store)).redeem());
   }
 

@@ -58,8 +58,11 @@ export class ConsumerReport {
   delivered(emissions: readonly Emission[], call: Timed & Ended): void {
     this.#failures = 0;
     this.#ended(emissions, call);
-    const { kind, name } = this.#destination;
-    if (kind !== 'adapter') return;
+    if (this.#destination.kind === 'adapter') this.#signalDelivered(emissions, call);
+  }
+
+  #signalDelivered(emissions: readonly Emission[], call: Timed): void {
+    const { name } = this.#destination;
     const count = emissions.length;
     signal('emissions:adapter:delivered', () => {
       const { durationMs, attempt } = call;

@@ -291,7 +291,7 @@ export class Consumer implements Runnable, Caller {
   }
 
   over(keys: ReadonlySet<string>): void {
-    if (!this.#closed) this.#backlog.release(keys);
+    if (keys !== NO_KEYS && !this.#closed) this.#backlog.release(keys);
     if (this.pending === 0) this.#idle?.();
     this.host.progressed(this);
     if (this.#closed || this.#atWork) return;
@@ -359,12 +359,16 @@ export class Consumer implements Runnable, Caller {
     const { maxWaitMs, batchSize } = this.destination.options;
     if (maxWaitMs === 0 || this.#overdue || this.host.hurried) return true;
     if (this.#backlog.queued >= batchSize) return true;
+    if (this.#waitTimer === undefined) this.#waitForMore(maxWaitMs);
+    return false;
+  }
+
+  #waitForMore(atMostMs: number): void {
     const overdue = (): void => {
       this.#overdue = true;
       this.#wake();
     };
-    this.#waitTimer ??= this.host.outside(() => setTimeout(overdue, maxWaitMs));
-    return false;
+    this.#waitTimer = this.host.outside(() => setTimeout(overdue, atMostMs));
   }
 }
 

@@ -273,7 +273,7 @@ export class Pipeline implements ConsumerHost, CommitHost, PlaceHost {
   }
 
   progressed(consumer: Consumer): void {
-    this.#handOver.serve(consumer);
+    if (this.#handOver.waiting > 0) this.#handOver.serve(consumer);
     this.settle();
   }
 
@@ -363,6 +363,14 @@ export class Pipeline implements ConsumerHost, CommitHost, PlaceHost {
       this.#notify(emissions);
       return this.ledger?.trim();
     }
+    return this.#pushInTurn(emissions, takers);
+  }
+
+  /** The same where somebody has to wait, or to be told that there is no room. */
+  #pushInTurn(
+    emissions: readonly Emission[],
+    takers: readonly (readonly Consumer[])[],
+  ): void | Promise<void> {
     this.#arrivals.queue();
     const plan = planOf(emissions, takers);
     const go = (): void => {
