@@ -5,7 +5,7 @@ import type { EmissionHandler, HandlerContext } from '../handlers/handler.js';
 import type { CallRules, InvocationScope } from '../handlers/handler.invoker.js';
 import { BufferAlreadyStartedError, BufferNotStartedError } from './buffer.errors.js';
 import { EmissionBuffer, type Outlet } from './emission-buffer.js';
-import { Handling } from './handling.js';
+import { Handling, type Surroundings } from './handling.js';
 import { UnitOrigin, type HttpUnit, type UnitContext, type UnitOfWork } from './unit-of-work.js';
 
 /**
@@ -21,8 +21,11 @@ export class BufferContext implements InvocationScope {
   readonly #outlet: Outlet;
   readonly #capacity: number;
   /** The context of no request: it is made while the application is built. */
-  readonly #outside = new AsyncResource('nestjs-emissions');
-  readonly #open = (): EmissionBuffer => this.open();
+  readonly #outside: Surroundings = {
+    around: new AsyncResource('nestjs-emissions'),
+    storage: this.#storage,
+    open: () => this.open(),
+  };
   /** What handlers that needed no buffer have had, when they succeeded, and when they did not. */
   readonly #committed: EmissionBuffer;
   readonly #terminated: EmissionBuffer;
@@ -235,13 +238,14 @@ export class BufferContext implements InvocationScope {
       this.#reusable = undefined;
       if (reusable?.cause === cause && reusable.isReusable) return reusable;
     }
-    return new Handling(cause, this.#open, this.#outside, this.#storage);
+    return new Handling(cause, this.#outside);
   }
 
   /** A unit for a handler that is part of a commit. */
   #handlingHere(cause: Emission, outlet: Outlet): Handling {
-    const here = new AsyncResource('nestjs-emissions:commit');
-    return new Handling(cause, () => this.open(outlet), here, this.#storage);
+    const around = new AsyncResource('nestjs-emissions:commit');
+    const open = (): EmissionBuffer => this.open(outlet);
+    return new Handling(cause, { around, storage: this.#storage, open });
   }
 }
 

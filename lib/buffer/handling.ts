@@ -4,6 +4,15 @@ import type { EmissionHandler, HandlerContext } from '../handlers/handler.js';
 import type { EmissionBuffer } from './emission-buffer.js';
 import { UnitOrigin, type UnitOfWork } from './unit-of-work.js';
 
+/** What handlings have in common. */
+export interface Surroundings {
+  /** The async context that their own ones begin in. */
+  readonly around: AsyncResource;
+  readonly storage: AsyncLocalStorage<UnitOfWork>;
+  /** A buffer for one of them. */
+  open(): EmissionBuffer;
+}
+
 /**
  * The unit of work in which handlers of one emission are called, and its async context. The emission is the cause of all they
  * emit; each has a buffer of its own, made when it first needs one: most handlers emit nothing.
@@ -14,25 +23,15 @@ import { UnitOrigin, type UnitOfWork } from './unit-of-work.js';
  */
 export class Handling implements UnitOfWork {
   readonly cause: Emission;
-  readonly #open: () => EmissionBuffer;
-  readonly #storage: AsyncLocalStorage<UnitOfWork>;
-  readonly #around: AsyncResource;
+  readonly #surroundings: Surroundings;
   /** Its async context, when it is to be entered again. */
   #scope: AsyncResource | undefined;
   #origin: UnitOrigin | undefined;
   #buffer: EmissionBuffer | undefined;
 
-  /** @param around the async context that its own one begins in */
-  constructor(
-    cause: Emission,
-    open: () => EmissionBuffer,
-    around: AsyncResource,
-    storage: AsyncLocalStorage<UnitOfWork>,
-  ) {
+  constructor(cause: Emission, surroundings: Surroundings) {
     this.cause = cause;
-    this.#open = open;
-    this.#storage = storage;
-    this.#around = around;
+    this.#surroundings = surroundings;
   }
 
   get origin(): UnitOrigin {
@@ -40,7 +39,7 @@ export class Handling implements UnitOfWork {
   }
 
   get buffer(): EmissionBuffer {
-    return (this.#buffer ??= this.#open());
+    return (this.#buffer ??= this.#surroundings.open());
   }
 
   set buffer(buffer: EmissionBuffer) {
@@ -56,10 +55,9 @@ export class Handling implements UnitOfWork {
   call(method: EmissionHandler<never>, context: HandlerContext, isFollowed: boolean): unknown {
     if (this.#scope !== undefined) this.#buffer = undefined;
     else if (contextsRemember)
-      this.#scope = this.#around.runInAsyncScope(Handling.#enter, null, this);
+      this.#scope = this.#surroundings.around.runInAsyncScope(Handling.#enter, null, this);
     // One scope instead of two.
-    else
-      return this.#around.runInAsyncScope(Handling.#begin, null, this, method, context, isFollowed);
+    else return this.#begin(method, context, isFollowed);
     const { cause } = this;
     return this.#scope.runInAsyncScope(
       method as (...call: unknown[]) => unknown,
@@ -71,18 +69,23 @@ export class Handling implements UnitOfWork {
   }
 
   static #enter(handling: Handling): AsyncResource {
-    handling.#storage.enterWith(handling);
+    handling.#surroundings.storage.enterWith(handling);
     return new AsyncResource('nestjs-emissions:handler');
   }
 
+  #begin(method: EmissionHandler<never>, context: HandlerContext, isFollowed: boolean): unknown {
+    const { around } = this.#surroundings;
+    return around.runInAsyncScope(Handling.#within, null, this, method, context, isFollowed);
+  }
+
   /** Enters its context and calls; who follows finds that as it was before the handler could change it. */
-  static #begin(
+  static #within(
     handling: Handling,
     method: EmissionHandler<never>,
     context: HandlerContext,
     isFollowed: boolean,
   ): unknown {
-    handling.#storage.enterWith(handling);
+    handling.#surroundings.storage.enterWith(handling);
     if (isFollowed) handling.#scope = new AsyncResource('nestjs-emissions:handler');
     const { cause } = handling;
     return method(cause.payload as never, cause as never, context);

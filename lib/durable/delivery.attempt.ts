@@ -1,7 +1,6 @@
 import type { Emission } from '../emission/emission.js';
 import type { Transact } from '../emission/transaction-source.js';
-import { Attempt } from '../pipeline/attempt.js';
-import { NO_KEYS } from '../pipeline/backlog.js';
+import { Attempt, awaited } from '../pipeline/attempt.js';
 import type { Claim } from './delivery.js';
 
 /** One call of a durable destination: the deliveries that it is for, and what its handler sees of them. */
@@ -15,7 +14,8 @@ export class DeliveryAttempt extends Attempt {
     emissions: readonly Emission[],
     readonly transact: Transact,
   ) {
-    super(consumer, Math.max(...claims.map(({ attempt }) => attempt)), emissions, NO_KEYS, true);
+    const attempt = Math.max(...claims.map((claim) => claim.attempt));
+    super(awaited(consumer), attempt, emissions, true);
     this.open = new Set(claims);
   }
 

@@ -1,52 +1,90 @@
 import type { DeliveryContext } from '../emission/adapter.js';
+import type { SingleCall } from '../emission/destination.js';
 import type { Emission } from '../emission/emission.js';
 import { NO_KEYS } from './backlog.js';
 import { DeliveryTimeoutError, PipelineClosedError, ShutdownError } from './pipeline.errors.js';
 
-/** One call of an adapter. The abort controller is made when somebody asks for its signal: most never do. */
-export class Attempt implements DeliveryContext {
-  /** Undefined: it is not timed. */
-  readonly #started: number | undefined;
-  #controller: AbortController | undefined;
-  #reason: unknown;
-  #timer: NodeJS.Timeout | undefined;
+/** With more slots than this, gaps are closed when most are gaps. */
+const SPARSE = 64;
 
+/** Who makes attempts, and is told how each that went on has ended. */
+export interface AttemptOwner {
+  /** The consumer, for people. */
+  readonly name: string;
+  settle(attempt: Attempt, failed: boolean, error?: unknown): void;
+}
+
+/** An owner that waits for a promise instead, and needs not be told. */
+export function awaited(name: string): AttemptOwner {
+  return { name, settle: () => {} };
+}
+
+/** What gives an attempt up; made when there is a time limit, or somebody asks for its signal: most never do. */
+interface Abortion {
+  controller: AbortController | undefined;
+  reason: unknown;
+  timer: NodeJS.Timeout | undefined;
+}
+
+/** One call of an adapter or a handler. */
+export class Attempt implements SingleCall {
+  readonly attempt: number;
   /** Said by a handler that the emission does not concern. */
   isIgnored = false;
-  /** Where {@link Running} keeps it; -1: nowhere. */
+  /** What is busy meanwhile. */
+  keys: ReadonlySet<string> = NO_KEYS;
+  /** Its slot in {@link Running}; -1: it is not under way. */
   at = -1;
+  readonly #owner: AttemptOwner;
+  /** What it delivers: one emission, or several. */
+  #of: Emission | readonly Emission[] | undefined;
+  /** Undefined: it is not timed. */
+  readonly #started: number | undefined;
+  #abortion: Abortion | undefined = undefined;
 
   /**
-   * @param batch what it delivers
-   * @param keys what is busy meanwhile
+   * @param of what it delivers; when that is not known until it goes on, `deliver` says it
    * @param timed whether somebody will ask how long it took: the clock costs as much as all else here
    */
   constructor(
-    readonly consumer: string,
-    readonly attempt: number,
-    public batch: readonly Emission[],
-    public keys: ReadonlySet<string>,
+    owner: AttemptOwner,
+    attempt: number,
+    of: Emission | readonly Emission[] | undefined,
     timed: boolean,
   ) {
+    this.#owner = owner;
+    this.attempt = attempt;
+    this.#of = of;
     this.#started = timed ? performance.now() : undefined;
   }
 
+  get consumer(): string {
+    return this.#owner.name;
+  }
+
   get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.#reason !== undefined) this.#controller.abort(this.#reason);
+    const abortion = this.#toAbort();
+    if (abortion.controller === undefined) {
+      abortion.controller = new AbortController();
+      if (abortion.reason !== undefined) abortion.controller.abort(abortion.reason);
     }
-    return this.#controller.signal;
+    return abortion.controller.signal;
+  }
+
+  get batch(): readonly Emission[] {
+    const of = this.#of;
+    if (of === undefined) return [];
+    return Array.isArray(of) ? (of as readonly Emission[]) : [of as Emission];
+  }
+
+  /** How many that are. */
+  get size(): number {
+    return Array.isArray(this.#of) ? this.#of.length : 1;
   }
 
   /** Whether it is as it was made: nobody has asked for its signal or how long it took, and it was neither ended nor given up. */
   get isUntouched(): boolean {
-    return (
-      this.#controller === undefined &&
-      this.#started === undefined &&
-      this.#reason === undefined &&
-      !this.isIgnored
-    );
+    return this.#abortion === undefined && this.#started === undefined && !this.isIgnored;
   }
 
   /** How long ago it began, in milliseconds; 0 when it is not timed. */
@@ -56,51 +94,90 @@ export class Attempt implements DeliveryContext {
 
   /** Whether it was given up before it settled; says so without making a signal. */
   get aborted(): boolean {
-    return this.#reason !== undefined;
+    return this.#abortion?.reason !== undefined;
+  }
+
+  /** It is about this emission, as has turned out now that it goes on. */
+  deliver(emission: Emission, keys: ReadonlySet<string>): void {
+    this.#of = emission;
+    this.keys = keys;
+  }
+
+  succeeded(): void {
+    this.#owner.settle(this, false);
+  }
+
+  failed(error: unknown): void {
+    this.#owner.settle(this, true, error);
   }
 
   /** Calls back unless the attempt is over before; 0 sets no limit. */
   limit(timeoutMs: number, exceeded: () => void): void {
-    if (timeoutMs > 0) this.#timer = setTimeout(exceeded, timeoutMs);
+    if (timeoutMs > 0) this.#toAbort().timer = setTimeout(exceeded, timeoutMs);
   }
 
   /** The call has settled. */
   end(): void {
-    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    if (this.#abortion !== undefined) clearTimeout(this.#abortion.timer);
   }
 
   abort(reason: Error): void {
-    this.#reason = reason;
-    clearTimeout(this.#timer);
-    this.#controller?.abort(reason);
+    const abortion = this.#toAbort();
+    abortion.reason = reason;
+    clearTimeout(abortion.timer);
+    abortion.controller?.abort(reason);
+  }
+
+  #toAbort(): Abortion {
+    return (this.#abortion ??= { controller: undefined, reason: undefined, timer: undefined });
   }
 }
 
-/** The attempts that are under way; each knows its place, so that none has to be looked for. */
+/**
+ * The attempts that are under way; each knows its slot, so that none has to be looked for. Slots become free in any order, and are
+ * used again from the start whenever all are free, as they mostly are in no time.
+ */
 export class Running {
-  readonly all: Attempt[] = [];
+  #slots: (Attempt | undefined)[] = [];
+  #used = 0;
+  #count = 0;
+
+  /** All of them, in the order in which they began. */
+  get all(): readonly Attempt[] {
+    return this.#slots.filter((slot) => slot !== undefined);
+  }
 
   add(attempt: Attempt): void {
-    attempt.at = this.all.push(attempt) - 1;
+    if (this.#used > SPARSE && this.#used > this.#count * 4) this.#close();
+    attempt.at = this.#used++;
+    this.#slots[attempt.at] = attempt;
+    this.#count++;
   }
 
   /** @returns whether it was one of them */
   delete(attempt: Attempt): boolean {
     if (attempt.at < 0) return false;
-    const last = this.all.pop()!;
-    if (last !== attempt) {
-      this.all[attempt.at] = last;
-      last.at = attempt.at;
-    }
+    this.#slots[attempt.at] = undefined;
     attempt.at = -1;
+    if (--this.#count === 0) this.#used = 0;
     return true;
   }
 
   /** Forgets them all, and returns them. */
   clear(): readonly Attempt[] {
-    const all = this.all.splice(0);
+    const { all } = this;
     for (const attempt of all) attempt.at = -1;
+    this.#slots = [];
+    this.#used = 0;
+    this.#count = 0;
     return all;
+  }
+
+  /** Closes the gaps. */
+  #close(): void {
+    this.#slots = [...this.all];
+    for (const [i, attempt] of this.#slots.entries()) attempt!.at = i;
+    this.#used = this.#slots.length;
   }
 }
 
@@ -118,7 +195,7 @@ export class LimitedCalls {
     timeoutMs: number,
     work: (call: DeliveryContext) => void | Promise<void>,
   ): Promise<void> {
-    const call = new Attempt(name, 1, [], NO_KEYS, true);
+    const call = new Attempt(awaited(name), 1, undefined, true);
     try {
       await Promise.race([
         work(call),

@@ -1,10 +1,10 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Clock } from '../emission/clock.js';
-import type { Destination, SingleCall } from '../emission/destination.js';
+import type { Destination } from '../emission/destination.js';
 import { PartialDeliveryError } from '../emission/emission.errors.js';
 import { isExpired, type Emission } from '../emission/emission.js';
 import { isThenable } from '../emission/is-thenable.js';
-import { Attempt, Running } from './attempt.js';
+import { Attempt, Running, type AttemptOwner } from './attempt.js';
 import { NO_KEYS } from './backlog.js';
 import { backoff } from './backoff.js';
 import type { ConsumerReport } from './consumer.report.js';
@@ -34,23 +34,28 @@ export interface Caller {
  *           waiting to be retried
  * ```
  */
-export class Calls {
+export class Calls implements AttemptOwner {
   readonly #destination: Destination;
   readonly #caller: Caller;
   readonly #report: ConsumerReport;
+  readonly #timeoutMs: number;
   readonly #running = new Running();
   readonly #retries = new Map<NodeJS.Timeout, readonly Emission[]>();
-  readonly #settled: Settle = (call, outcome, error) => this.#settle(call, outcome, error);
   /** A call that nobody has seen anything of, for the next one: most handlers return at once, and ask nothing. */
-  #spare: Call | undefined;
+  #spare: Attempt | undefined;
   #count = 0;
   #emissions = 0;
   #aborted = false;
 
   constructor(destination: Destination, caller: Caller, report: ConsumerReport) {
     this.#destination = destination;
+    this.#timeoutMs = destination.options.timeoutMs;
     this.#caller = caller;
     this.#report = report;
+  }
+
+  get name(): string {
+    return this.#destination.name;
   }
 
   /** How many there are; one that waits to be retried counts. */
@@ -92,16 +97,13 @@ export class Calls {
           call.abort(new ShutdownError());
           return false;
         }
-        this.#occupy(call, emission);
-        this.#start(call);
+        this.#goOn(call, emission);
         return true;
       }
     } catch (error) {
       if (this.#aborted) return false;
-      this.#occupy(call, emission);
-      this.#running.add(call);
-      this.#report.began(call.batch, 1);
-      this.#settle(call, FAILED, error);
+      this.#goOn(call, emission);
+      this.settle(call, true, error);
       return false;
     }
     if (this.#aborted) return false;
@@ -126,36 +128,33 @@ export class Calls {
     const alive = Object.freeze(this.#withoutExpired(batch));
     if (alive.length === 0) return this.#over(keys);
     if (alive.length < batch.length) this.#caller.progressed();
-    const call = this.#attempt(alive, keys, attempt);
+    const call = new Attempt(this, attempt, alive, this.#report.isHeard);
+    call.keys = keys;
     this.#start(call);
     try {
       if (this.#call(alive, call)) return;
     } catch (error) {
-      return this.#settle(call, FAILED, error);
+      return this.settle(call, true, error);
     }
-    this.#settle(call);
+    this.settle(call, false);
   }
 
-  #attempt(batch: readonly Emission[], keys: ReadonlySet<string>, number: number): Call {
-    const { name } = this.#destination;
-    return new Call(name, number, batch, keys, this.#report.isHeard, this.#settled);
-  }
-
-  #lend(): Call {
+  #lend(): Attempt {
     const spare = this.#spare;
+    const { isHeard } = this.#report;
     this.#spare = undefined;
-    if (spare?.isUntouched === true && !this.#report.isHeard) return spare;
-    return this.#attempt(NOTHING, NO_KEYS, 1);
+    if (spare?.isUntouched === true && !isHeard) return spare;
+    return new Attempt(this, 1, undefined, isHeard);
   }
 
-  /** An attempt that was made without a batch goes on: its key, which was free, is busy from now on. */
-  #occupy(call: Call, emission: Emission): void {
-    call.batch = [emission];
-    call.keys = this.#caller.occupy(emission);
+  /** An attempt that was made for no emission yet goes on with one: its key, which was free, is busy from now on. */
+  #goOn(call: Attempt, emission: Emission): void {
+    call.deliver(emission, emission.key === undefined ? NO_KEYS : this.#caller.occupy(emission));
+    this.#start(call);
   }
 
   /** Returns whether it goes on. */
-  #call(batch: readonly Emission[], call: Call): boolean {
+  #call(batch: readonly Emission[], call: Attempt): boolean {
     const { adapter, handle } = this.#destination;
     if (handle !== undefined) return this.#destination.handle!(batch[0]!, call);
     // What an adapter puts into its async context stays there.
@@ -169,31 +168,36 @@ export class Calls {
     return true;
   }
 
-  #start(call: Call): void {
+  #start(call: Attempt): void {
     this.#running.add(call);
-    this.#report.began(call.batch, call.attempt);
-    if (this.#destination.options.timeoutMs > 0) this.#limit(call);
+    this.#report.began(call);
+    if (this.#timeoutMs > 0) this.#limit(call);
   }
 
-  #limit(call: Call): void {
+  #limit(call: Attempt): void {
     const { name, options } = this.#destination;
     call.limit(options.timeoutMs, () => {
       const error = new DeliveryTimeoutError(name, options.timeoutMs);
       call.abort(error);
-      this.#settle(call, FAILED, error);
+      this.settle(call, true, error);
     });
   }
 
-  #settle(call: Call, outcome?: typeof FAILED, error?: unknown): void {
+  settle(call: Attempt, failed: boolean, error?: unknown): void {
     // It has settled before, exceeded its time, or shutdown gave it up: nobody waits for it any more.
     if (!this.#running.delete(call)) return;
     call.end();
+    if (failed) return this.#failed(call, failedPart(call.batch, error), error);
+    this.#report.delivered(call);
+    this.#emissions -= call.size;
+    this.#over(call.keys);
+  }
+
+  #failed(call: Attempt, failed: readonly Emission[], error: unknown): void {
     const { batch } = call;
-    const failed = outcome === FAILED ? failedPart(batch, error) : NOTHING;
     if (failed.length < batch.length) {
-      const delivered =
-        failed.length === 0 ? batch : batch.filter((each) => !failed.includes(each));
-      this.#report.delivered(delivered, call);
+      const delivered = batch.filter((emission) => !failed.includes(emission));
+      this.#report.delivered(call, delivered);
       this.#emissions -= delivered.length;
     }
     if (failed.length === 0) return this.#over(call.keys);
@@ -205,7 +209,7 @@ export class Calls {
     this.#over(call.keys);
   }
 
-  #retry(call: Call, failed: readonly Emission[], error: unknown): void {
+  #retry(call: Attempt, failed: readonly Emission[], error: unknown): void {
     const delayMs = backoff(this.#destination.options.retry, call.attempt);
     this.#report.retried(failed, error, call, delayMs);
     const again = (): void => {
@@ -232,36 +236,6 @@ export class Calls {
     });
   }
 }
-
-/** A call, which tells when it has ended. */
-class Call extends Attempt implements SingleCall {
-  readonly #settle: Settle;
-
-  constructor(
-    consumer: string,
-    attempt: number,
-    batch: readonly Emission[],
-    keys: ReadonlySet<string>,
-    timed: boolean,
-    settle: Settle,
-  ) {
-    super(consumer, attempt, batch, keys, timed);
-    this.#settle = settle;
-  }
-
-  succeeded(): void {
-    this.#settle(this);
-  }
-
-  failed(error: unknown): void {
-    this.#settle(this, FAILED, error);
-  }
-}
-
-type Settle = (call: Call, outcome?: typeof FAILED, error?: unknown) => void;
-
-const NOTHING: readonly Emission[] = [];
-const FAILED: unique symbol = Symbol('failed');
 
 /** What failed of a batch. An error that names nothing of the batch cannot tell what arrived: then it is all of it. */
 function failedPart(batch: readonly Emission[], error: unknown): readonly Emission[] {

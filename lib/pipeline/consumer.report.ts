@@ -12,6 +12,12 @@ export interface Timed {
   readonly attempt: number;
 }
 
+/** What was called for. */
+export interface Made {
+  readonly batch: readonly Emission[];
+  readonly attempt: number;
+}
+
 /** Whether a handler returned that the emission does not concern it. */
 export interface Ended {
   readonly isIgnored: boolean;
@@ -42,23 +48,26 @@ export class ConsumerReport {
     return this.#failures;
   }
 
-  began(emissions: readonly Emission[], attempt: number): void {
-    this.#ledger?.began(this.#destination, emissions, attempt);
+  began(call: Made): void {
+    this.#ledger?.began(this.#destination, call.batch, call.attempt);
   }
 
   /** What `began` and `delivered` say of one emission that was handled at once; mostly there is nothing to say. */
   handled(emission: Emission, call: Timed & Ended): void {
     this.#failures = 0;
     if (this.#ledger === undefined) return;
-    this.began([emission], 1);
+    this.#ledger.began(this.#destination, [emission], 1);
     this.#ended([emission], call);
   }
 
-  /** Handlers signal their own success: only they know whether an emission was handled or ignored. */
-  delivered(emissions: readonly Emission[], call: Timed & Ended): void {
+  /**
+   * A call has ended, which delivered all of its batch, or those given. Handlers signal their own success: only they know whether an
+   * emission was handled or ignored.
+   */
+  delivered(call: Made & Timed & Ended, emissions?: readonly Emission[]): void {
     this.#failures = 0;
-    this.#ended(emissions, call);
-    if (this.#destination.kind === 'adapter') this.#signalDelivered(emissions, call);
+    if (this.#ledger !== undefined) this.#ended(emissions ?? call.batch, call);
+    if (this.#destination.kind === 'adapter') this.#signalDelivered(emissions ?? call.batch, call);
   }
 
   #signalDelivered(emissions: readonly Emission[], call: Timed): void {
