@@ -168,8 +168,10 @@ export class Emissions {
    * is a savepoint: what it emitted joins that one or disappears, also when branches run side by side.
    *
    * @returns what the work returns, once the commit is done
+   * @throws ConfigurationError when the work is no function
    */
   run<T>(work: () => T | Promise<T>, context?: UnitContext): Promise<T> {
+    if (typeof work !== 'function') return Promise.reject(notWork('run(async () => { … })', work));
     return this.buffers.runBuffered(work, context);
   }
 
@@ -195,6 +197,7 @@ export class Emissions {
    * @throws what the work, a critical handler, the storing or the commit throws; what the database says when a statement in it has
    * failed, also when the work has caught that: it rolls back then
    * @throws PipelineFullError when a queue stays full
+   * @throws ConfigurationError when the source is none, or the work no function
    */
   transaction<Tx, T>(
     source: TransactionSource<Tx>,
@@ -209,8 +212,10 @@ export class Emissions {
    * never hides the error: what of it cannot be copied is left out, and why it was not taken is logged.
    *
    * @throws InvalidEmissionError for a name that is none, before the work begins
+   * @throws ConfigurationError when the options are none, or the work or `payload` is no function, before the work begins
    */
   async record<T>(options: RecordOptions<T>, work: () => T | Promise<T>): Promise<T> {
+    checkRecord(options, work);
     const { success, failure, metadata, payload, ...emitOptions } = options;
     assertName(success);
     if (failure !== undefined) assertName(failure);
@@ -480,5 +485,28 @@ function notAnEmission(value: unknown): InvalidEmissionError {
       ? `emit got ${quote(value)}, whose class is not marked: write @EmissionType('some.name') above class ` +
           `${value.constructor?.name ?? '…'}, or emit('some.name', payload).`
       : `emit takes a name and a payload, or an instance of a class marked with @EmissionType, but got ${quote(value)}.`,
+  );
+}
+
+/** @throws ConfigurationError when `record` could not do what it is asked for */
+function checkRecord(options: RecordOptions<never>, work: unknown): void {
+  const line = "record({ success: 'import.done' }, async () => { … })";
+  if (typeof options !== 'object' || options === null) {
+    throw new ConfigurationError(
+      `record takes an object of options, but got ${quote(options)}. Write: emissions.${line}.`,
+    );
+  }
+  if (typeof work !== 'function') throw notWork(line, work);
+  if (options.payload !== undefined && typeof options.payload !== 'function') {
+    throw new ConfigurationError(
+      `record.payload takes a function, but got ${quote(options.payload)}. Write: (result) => …, which makes the payload of the result.`,
+    );
+  }
+}
+
+function notWork(line: string, got: unknown): ConfigurationError {
+  const [verb] = line.split('(', 1);
+  return new ConfigurationError(
+    `${verb} takes the work as a function, but got ${quote(got)}. Write: emissions.${line}.`,
   );
 }

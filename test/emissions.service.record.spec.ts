@@ -1,5 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import { durationOf, InvalidEmissionError, PayloadError } from 'nestjs-emissions';
+import {
+  ConfigurationError,
+  durationOf,
+  InvalidEmissionError,
+  PayloadError,
+} from 'nestjs-emissions';
 import { lab } from './support/lab.js';
 import { captureLogs } from './support/logs.js';
 
@@ -169,4 +174,19 @@ describe('record', () => {
       expect(begun).toBe(false);
     },
   );
+
+  const line = String.raw`Write: emissions\.record\(\{ success: `;
+  it.each<[string, unknown, unknown, string]>([
+    ['work', names, 'x', `record takes the work as a function, but got 'x'\\. ${line}`],
+    ['options', null, () => 1, `record takes an object of options, but got null\\. ${line}`],
+    ['payload', { ...names, payload: 1 }, () => 1, 'record.payload takes a function, but got 1'],
+  ])('refuses %s of another kind, before the work begins', async (_, options, work, message) => {
+    await using at = await lab();
+    let begun = false;
+    const spied = typeof work === 'function' ? () => void (begun = true) : work;
+    const recorded = at.emissions.record(options as never, spied as never);
+    await expect(recorded).rejects.toThrow(ConfigurationError);
+    await expect(recorded).rejects.toThrow(new RegExp(`^${message}`));
+    expect(begun).toBe(false);
+  });
 });

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, it } from '@jest/globals';
-import { BufferNotStartedError, type Emission } from 'nestjs-emissions';
+import { BufferNotStartedError, ConfigurationError, type Emission } from 'nestjs-emissions';
 import { lab } from './support/lab.js';
 import { listen } from './support/signals.js';
 
@@ -53,6 +53,20 @@ describe('run', () => {
         { channel: 'emissions:buffer:started', message: { count: 1 } },
         { channel: 'emissions:buffer:terminated', message: { count: 1, savepoint: false } },
       ]);
+    },
+  );
+
+  it.each([['x'], [undefined], [Promise.resolve(1)]])(
+    'rejects work that is no function, with the line to write: %p',
+    async (work) => {
+      await using at = await lab();
+      using log = listen(...LIFE);
+      const run = at.emissions.run(work as never);
+      await expect(run).rejects.toThrow(ConfigurationError);
+      await expect(run).rejects.toThrow(
+        /^run takes the work as a function, but got .+\. Write: emissions\.run\(async \(\) => \{ … \}\)\.$/,
+      );
+      expect(log.all).toEqual([]);
     },
   );
 

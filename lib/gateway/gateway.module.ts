@@ -7,6 +7,8 @@ import {
 } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { WebSocketGateway } from '@nestjs/websockets';
+import { ConfigurationError } from '../emission/emission.errors.js';
+import { quote } from '../emission/quote.js';
 import { refuseWithoutForRoot, requireRootModule } from '../emission/root-module.js';
 import { EmissionsGateway, GATEWAY_OPTIONS } from './emissions.gateway.js';
 import { EmissionsStream } from './emissions.stream.js';
@@ -59,7 +61,26 @@ const GatewayConfigurableModule: ConfigurableModuleCls<
     },
   ],
 })
-export class EmissionsGatewayModule extends GatewayConfigurableModule {}
+export class EmissionsGatewayModule extends GatewayConfigurableModule {
+  /** Adds the gateway; options that are none, or lack `authenticate`, are refused when the application starts. */
+  static override forRoot(
+    options: Partial<GatewayOptions<any>> & Partial<GatewayAddress>,
+  ): DynamicModule {
+    return typeof options === 'object' && options !== null
+      ? super.forRoot(options)
+      : { module: this, providers: [{ provide: GATEWAY_OPTIONS, useFactory: refuse(options) }] };
+  }
+}
+
+/** Stands in for options that are none: an error of `forRoot` itself would come while files are loaded, where nobody can catch it. */
+function refuse(options: unknown): () => never {
+  return () => {
+    throw new ConfigurationError(
+      `EmissionsGatewayModule.forRoot takes an object of options, but got ${quote(options)}. Write ` +
+        "EmissionsGatewayModule.forRoot({ authenticate: async (socket) => ({ tenant: '…', subject: '…' }) }).",
+    );
+  };
+}
 
 /** Each registration gets a class of its own, since Nest reads the address of a gateway from its class. */
 function withGateway(

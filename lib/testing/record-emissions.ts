@@ -4,6 +4,7 @@ import { AdapterExplorer } from '../adapter.explorer.js';
 import { AdapterBinding, EMISSION_ADAPTER } from '../emission/adapter-binding.js';
 import { DURABLE_ENGINE } from '../emission/durable-engine.js';
 import { EmissionFactory } from '../emission/emission.factory.js';
+import { quote } from '../emission/quote.js';
 import { EmissionStreams } from '../emission.streams.js';
 import { EmissionsModule } from '../emissions.module.js';
 import type { EmissionsOptions } from '../emissions.options.js';
@@ -15,6 +16,7 @@ import type { RecorderMode } from './captures.js';
 import { checkMode, EmissionRecorder } from './recorder.js';
 import { ENGINE_STAND_IN, Recording, STAND_IN } from './recording.js';
 import { extendGlobalExpect } from './recorder.matchers.js';
+import { TestingError } from './testing.errors.js';
 
 /** How a recorder begins. */
 export interface RecorderOptions {
@@ -42,11 +44,13 @@ export interface RecorderOptions {
  * `useExisting`) is built as ever, since others may need it, and delivers nothing.
  *
  * @throws ConfigurationError for a mode there is not
+ * @throws TestingError when it is given something else than the builder, such as the module that was made of it
  */
 export function recordEmissions(
   builder: TestingModuleBuilder,
   options: RecorderOptions = {},
 ): EmissionRecorder {
+  checkBuilder(builder);
   const attribution = attributionOf(options);
   builder.overrideProvider(EMISSION_ADAPTER).useValue(STAND_IN);
   builder.overrideProvider(AdapterBinding).useValue(new AdapterBinding(STAND_IN, undefined));
@@ -89,6 +93,14 @@ export function emissionsTestingModule(
     providers: [...(definition.providers ?? []), recording(attribution, true), recorder, engine],
     exports: [...(definition.exports ?? []), EmissionRecorder],
   };
+}
+
+function checkBuilder(builder: Partial<TestingModuleBuilder> | null): void {
+  if (typeof builder?.overrideProvider === 'function') return;
+  throw new TestingError(
+    `recordEmissions takes a TestingModuleBuilder, before it is compiled, but got ${quote(builder)}. Write: ` +
+      'const builder = Test.createTestingModule({ imports: [AppModule] }); const recorder = recordEmissions(builder);',
+  );
 }
 
 function attributionOf({ mode = 'default' }: RecorderOptions): Attribution {

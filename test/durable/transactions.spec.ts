@@ -9,6 +9,7 @@ import { drizzle } from 'drizzle-orm/node-postgres';
 import knexOf from 'knex';
 import { Kysely, PostgresDialect, sql as kyselySql } from 'kysely';
 import {
+  ConfigurationError,
   Emissions,
   EmissionsModule,
   OnEmission,
@@ -394,10 +395,16 @@ describe('A transaction of PGlite', () => {
     await database.close();
   }, 30_000);
 
-  it('is asked for with what opens transactions', async () => {
+  it.each([
+    ['another object', {}, () => {}],
+    ['work that is no function', { begin: () => {} }, 'x'],
+    ['nothing', undefined, undefined],
+  ])('rejects %s, with the line to write', async (_, source, work) => {
     const running = await start({ imports: [EmissionsModule.forRoot()] });
     const { emissions } = running;
-    await expect(emissions.transaction({} as never, () => {})).rejects.toThrow(
+    const begun = emissions.transaction(source as never, work as never);
+    await expect(begun).rejects.toThrow(ConfigurationError);
+    await expect(begun).rejects.toThrow(
       /transaction takes what opens transactions and the work, such as transaction\(fromPg\(pool\)/,
     );
     await running.close();

@@ -28,6 +28,19 @@ describe('the gateway module', () => {
     await expect(starting).rejects.toThrow(/EmissionsGatewayModule\.forRoot\(\{ authenticate/);
   });
 
+  it.each([undefined, null, 'x'])(
+    'refuses to start with %p in the place of options',
+    async (options) => {
+      const starting = start({
+        imports: [EmissionsModule.forRoot({}), EmissionsGatewayModule.forRoot(options as never)],
+      });
+      await expect(starting).rejects.toThrow(ConfigurationError);
+      await expect(starting).rejects.toThrow(
+        /^EmissionsGatewayModule\.forRoot takes an object of options, but got (undefined|null|'x')\. Write EmissionsGatewayModule\.forRoot\(\{ authenticate: /,
+      );
+    },
+  );
+
   it('refuses options that are wrong or exclude one another', async () => {
     const starting = (gateway: object) =>
       start({ imports: [EmissionsModule.forRoot({}), EmissionsGatewayModule.forRoot(gateway)] });

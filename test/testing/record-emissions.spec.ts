@@ -13,6 +13,7 @@ import {
   EmissionRecorder,
   emissionsTestingModule,
   recordEmissions,
+  TestingError,
 } from 'nestjs-emissions/testing';
 import { captureLogs } from '../support/logs.js';
 
@@ -117,6 +118,18 @@ describe('recordEmissions', () => {
     expect(happened).toEqual(['constructed']);
     expect(recorder.has('a')).toBe(true);
     await app.close();
+  });
+
+  it.each([
+    ['nothing', async () => undefined],
+    ['another object', async () => ({})],
+    ['a module that was compiled before', () => Test.createTestingModule({}).compile()],
+  ])('refuses %s in the place of the builder, and says what to write', async (_, make) => {
+    const given = (await make()) as never;
+    expect(() => recordEmissions(given)).toThrow(TestingError);
+    expect(() => recordEmissions(given)).toThrow(
+      /^recordEmissions takes a TestingModuleBuilder, before it is compiled, but got .*recordEmissions\(builder\);$/,
+    );
   });
 
   it('warns of no name that nobody takes: the recorder does', async () => {
