@@ -8,7 +8,7 @@ export interface ClaimStatements {
   readonly claimKeysOfShares: string;
 }
 
-/** {@link ClaimStatements} on one table. */
+/** {@link ClaimStatements} on one table. @param schema as statements take it */
 export function claimStatementsOf(schema: string, table: string): ClaimStatements {
   const job = `${schema}.${table}`;
   const queued = `j.name = $1 AND j.state < 'active' AND NOT j.blocked AND j.policy = 'key_strict_fifo'`;

@@ -114,3 +114,23 @@ export class TablesNotMigratedError extends EmissionsError {
     );
   }
 }
+
+/**
+ * The database could not be used as the application started: it is not there, does not let the user in, or refuses what is needed of
+ * it. `cause` has its error.
+ */
+export class DatabaseUnavailableError extends EmissionsError {
+  constructor(
+    /** Where it was looked for: its name, host and port, and the option that says so; never the password. */
+    readonly place: string,
+    reason: string,
+    mend: string,
+    options?: ErrorOptions,
+  ) {
+    super(
+      'EMISSIONS_DATABASE_UNAVAILABLE',
+      `EmissionsDurableModule cannot use its database, ${place}: ${reason.replace(/\.$/, '')}. ${mend}`,
+      options,
+    );
+  }
+}

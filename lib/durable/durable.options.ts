@@ -110,8 +110,8 @@ export const durableOptions: OptionSet<DurableOptions> = defineOptions<DurableOp
   ),
   boss: value<PgBoss>('an instance of PgBoss', (given) => has(given, 'fetch')),
   schema: value<string>(
-    'a name of up to 50 small letters, digits and _',
-    (given) => typeof given === 'string' && /^[a-z_][a-z0-9_]{0,49}$/.test(given),
+    'a name of up to 50 small letters, digits and _, not beginning with pg_',
+    (given) => typeof given === 'string' && /^(?!pg_)[a-z_][a-z0-9_]{0,49}$/.test(given),
     'emissions',
   ),
   migrate: flag(true),

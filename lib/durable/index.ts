@@ -3,6 +3,7 @@ export type { HandlerStats } from './deliveries.service.js';
 export type { DeadDeliveries, HandlerLoad } from './delivery.desk.js';
 export type { Delivery, DeliveryState, KeptError } from './delivery.js';
 export {
+  DatabaseUnavailableError,
   DeliveriesNotStoredError,
   DeliveryDataError,
   DeliveryLostError,

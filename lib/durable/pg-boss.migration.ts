@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { BamEvent, PgBoss } from 'pg-boss';
+import { withDatabase } from './database-failure.js';
 import { TablesNotMigratedError } from './durable.errors.js';
 import type { DurableOptions } from './durable.options.js';
 import { Embedded } from './embedded.database.js';
@@ -21,9 +22,17 @@ const LOOK_MS = 200;
  * pg-boss builds them one by one, while deliveries go on being stored and worked off.
  *
  * @param progress is told what is waited for
+ * @throws DatabaseUnavailableError when the database is not there, or refuses
  * @throws TablesNotMigratedError when an index cannot be built; doing it once more goes on there
  */
-export async function migrateTables(
+export function migrateTables(
+  options: DurableOptions,
+  progress: (message: string) => void,
+): Promise<Migration> {
+  return withDatabase(options, () => migrateThrough(options, progress));
+}
+
+async function migrateThrough(
   options: DurableOptions,
   progress: (message: string) => void,
 ): Promise<Migration> {

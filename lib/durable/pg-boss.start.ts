@@ -1,8 +1,10 @@
 import { Logger } from '@nestjs/common';
 import type { ConstructorOptions, PgBoss } from 'pg-boss';
+import { isOfDatabase } from './database-failure.js';
 import { DIALECTS } from './dialect.js';
 import { TablesNotReadyError } from './durable.errors.js';
 import type { DurableOptions, EmbeddedDatabase } from './durable.options.js';
+import { identifierOf } from './identifier.js';
 import { notInstalled } from './not-installed.js';
 import { statementsOf } from './pg-boss.statements.js';
 
@@ -25,7 +27,10 @@ export async function makeBoss(
     ),
   );
   // Those who work deliveries off also delete what has been kept long enough; who may not migrate may not rebuild indexes either.
-  const shared = { schema, schedule: false, supervise: worker, migrate, reindex: migrate, ...more };
+  const shared = {
+    ...{ schema: identifierOf(schema), schedule: false, supervise: worker, migrate },
+    ...{ reindex: migrate, ...more },
+  };
   const boss =
     embedded === undefined
       ? new PgBoss({
@@ -87,7 +92,7 @@ export async function stopBoss(boss: PgBoss): Promise<void> {
 
 /** The database says a code with what it refuses; what has none is what pg-boss makes of the version. */
 async function reasonOf(error: unknown, boss: PgBoss, schema: string): Promise<unknown> {
-  if ((error as { code?: unknown }).code !== undefined) return error;
+  if ((error as { code?: unknown }).code !== undefined || isOfDatabase(error)) return error;
   return versionOf(boss).then(
     (version) => new TablesNotReadyError(schema, version),
     () => error,

@@ -1,5 +1,6 @@
 import { claimStatementsOf, type ClaimStatements } from './claim.statements.js';
 import type { Dialect } from './dialect.js';
+import { identifierOf } from './identifier.js';
 
 /** The statements for what pg-boss has no call for, or not one that does all of it at once. */
 export interface Statements extends ClaimStatements {
@@ -51,7 +52,8 @@ export function statementsOf(
   schema: string,
   { table, notifies, skipsLocked }: Dialect,
 ): Statements {
-  const job = `${schema}.${table}`;
+  const own = identifierOf(schema);
+  const job = `${own}.${table}`;
   const notify = (queues: string): string =>
     notifies
       ? `SELECT pg_notify('${channelOf(schema)}', d.name) FROM (SELECT DISTINCT name FROM ${queues}) d`
@@ -59,7 +61,7 @@ export function statementsOf(
   const lock = skipsLocked ? 'FOR UPDATE SKIP LOCKED' : '';
   const ids = `($2::uuid[] IS NULL OR j.id = ANY($2::uuid[])) AND ($3::text IS NULL OR j.group_id = $3::text)`;
   return {
-    ...claimStatementsOf(schema, table),
+    ...claimStatementsOf(own, table),
     // The time is read when the statement runs, after the transaction got the locks it waited for: `now()` is when it began,
     // and would put what is committed later before what is committed earlier.
     accept: `
@@ -67,7 +69,7 @@ export function statementsOf(
              AS r(ord int, id uuid, data jsonb, key text, tenant text, delay float8)),
            o AS MATERIALIZED (SELECT * FROM json_to_recordset($2::text::json) AS r(ord int, queue text, priority int)),
            m AS MATERIALIZED (
-             SELECT DISTINCT o.queue FROM o LEFT JOIN ${schema}.queue q ON q.name = o.queue WHERE q.name IS NULL),
+             SELECT DISTINCT o.queue FROM o LEFT JOIN ${own}.queue q ON q.name = o.queue WHERE q.name IS NULL),
            i AS (
              INSERT INTO ${job} (id, name, data, priority, singleton_key, group_id, policy, retry_limit, retry_delay, retry_backoff,
                expire_seconds, deletion_seconds, keep_until, heartbeat_seconds, start_after, blocked, created_on)
@@ -75,7 +77,7 @@ export function statementsOf(
                2147483647, q.deletion_seconds, now() + ${FOREVER}, $3::int,
                CASE WHEN e.delay > 0 THEN clock_timestamp() + e.delay * interval '1 millisecond' ELSE now() END, e.delay > 0,
                (SELECT clock_timestamp()) + e.ord * interval '1 microsecond'
-             FROM o JOIN e ON e.ord = o.ord JOIN ${schema}.queue q ON q.name = o.queue
+             FROM o JOIN e ON e.ord = o.ord JOIN ${own}.queue q ON q.name = o.queue
              WHERE NOT EXISTS (SELECT 1 FROM m)
              ON CONFLICT DO NOTHING RETURNING name, start_after),
            n AS (${notify('i WHERE start_after <= now()')})
@@ -85,7 +87,7 @@ export function statementsOf(
     fail: `
       WITH f AS (SELECT * FROM json_to_recordset($2::text::json) AS r(id uuid, attempt int, delay float8, error jsonb))
       UPDATE ${job} j SET
-        state = CASE WHEN f.delay IS NULL THEN 'failed' ELSE 'retry' END::${schema}.job_state,
+        state = CASE WHEN f.delay IS NULL THEN 'failed' ELSE 'retry' END::${own}.job_state,
         start_after = CASE WHEN f.delay IS NULL THEN j.start_after ELSE clock_timestamp() + f.delay * interval '1 millisecond' END,
         completed_on = CASE WHEN f.delay IS NULL THEN clock_timestamp() END,
         deletion_seconds = CASE WHEN f.delay IS NULL THEN 0 ELSE j.deletion_seconds END,
@@ -101,7 +103,7 @@ export function statementsOf(
     release: `
       WITH f AS (SELECT * FROM json_to_recordset($2::text::json) AS r(id uuid, attempt int))
       UPDATE ${job} j SET
-        state = CASE WHEN j.retry_count = 0 AND $3::float8 = 0 THEN 'created' ELSE 'retry' END::${schema}.job_state,
+        state = CASE WHEN j.retry_count = 0 AND $3::float8 = 0 THEN 'created' ELSE 'retry' END::${own}.job_state,
         started_on = CASE WHEN j.retry_count = 0 THEN NULL ELSE j.started_on END,
         retry_count = greatest(j.retry_count - 1, 0),
         start_after = CASE WHEN $3::float8 = 0 THEN j.start_after ELSE clock_timestamp() + $3::float8 * interval '1 millisecond' END,
@@ -113,7 +115,7 @@ export function statementsOf(
     rescue: `
       WITH r AS (
         UPDATE ${job} j SET
-          state = CASE WHEN j.retry_count < j.retry_limit THEN 'retry' ELSE 'failed' END::${schema}.job_state,
+          state = CASE WHEN j.retry_count < j.retry_limit THEN 'retry' ELSE 'failed' END::${own}.job_state,
           start_after = CASE WHEN j.retry_count < j.retry_limit THEN now() ELSE j.start_after END,
           completed_on = CASE WHEN j.retry_count < j.retry_limit THEN NULL ELSE now() END,
           deletion_seconds = CASE WHEN j.retry_count < j.retry_limit THEN j.deletion_seconds ELSE 0 END,
@@ -170,7 +172,7 @@ export function statementsOf(
       WITH r AS (
         UPDATE ${job} j SET state = 'created', policy = q.policy, completed_on = NULL, start_after = least(j.start_after, now()),
           retry_limit = j.retry_count + 1 + q.retry_limit, deletion_seconds = q.deletion_seconds
-        FROM ${schema}.queue q
+        FROM ${own}.queue q
         WHERE q.name = j.name AND j.name = ANY($1::text[]) AND ${ids} AND j.state = 'failed'
         RETURNING j.name, j.id),
       n AS (${notify('r')})
@@ -179,7 +181,7 @@ export function statementsOf(
     discard: `
       WITH r AS (
         UPDATE ${job} j SET state = 'cancelled', completed_on = now(), deletion_seconds = q.deletion_seconds
-        FROM ${schema}.queue q
+        FROM ${own}.queue q
         WHERE q.name = j.name AND j.name = ANY($1::text[]) AND ${ids} AND j.state = 'failed'
         RETURNING j.name, j.id),
       n AS (${notify('r')})

@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { PgBoss } from 'pg-boss';
 import { ConfigurationError } from '../emission/emission.errors.js';
 import type { SqlExecutor } from '../emission/sql-executor.js';
+import { withDatabase } from './database-failure.js';
 import type {
   Claim,
   DeliveryQueue,
@@ -53,7 +54,15 @@ export class PgBossStore implements DeliveryStore {
     this.#embedded = options.embedded === undefined ? undefined : new Embedded(options.embedded);
   }
 
-  async open(): Promise<void> {
+  open(): Promise<void> {
+    return withDatabase(this.#options, () => this.#open());
+  }
+
+  prepare(queues: readonly DeliveryQueue[]): Promise<string[]> {
+    return withDatabase(this.#options, () => this.#prepare(queues));
+  }
+
+  async #open(): Promise<void> {
     this.#boss = await openPgBoss(this.#options, this.#embedded);
     try {
       if (this.#embedded?.isOurs === true) await this.#run(this.#sql.orphan);
@@ -66,7 +75,7 @@ export class PgBossStore implements DeliveryStore {
     }
   }
 
-  async prepare(queues: readonly DeliveryQueue[]): Promise<string[]> {
+  async #prepare(queues: readonly DeliveryQueue[]): Promise<string[]> {
     const { heartbeatMs, keepMs } = this.#options;
     const boss = this.#boss!;
     const there = new Set((await boss.getQueues()).map(({ name }) => name));

@@ -98,7 +98,7 @@ onPostgres('Another kind of database', () => {
     for (const text of [...used.map((name) => statements[name]), ...indexes]) {
       expect(text).not.toMatch(/notify|SKIP LOCKED|job_common|RECURSIVE|LATERAL/i);
       // One change of a table in a statement.
-      expect(text.match(/\b(UPDATE|INSERT INTO|DELETE FROM) x\./g)?.length ?? 0).toBeLessThan(2);
+      expect(text.match(/\b(UPDATE|INSERT INTO|DELETE FROM) "x"\./g)?.length ?? 0).toBeLessThan(2);
     }
   });
 });

@@ -59,7 +59,7 @@ class Handlers {
     `${database.schema}.job WHERE data->'emission'->>'payload' = '${payload}'`;
   const isWaitedFor = async (): Promise<boolean> => {
     const { rows } = await pool.query(
-      `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%${database.schema}.%'`,
+      `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%${database.schema}%'`,
     );
     return rows.length > 0;
   };

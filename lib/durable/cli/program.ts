@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Logger } from '@nestjs/common';
-import { EmissionsError } from '../../emission/emissions.error.js';
+import { isOfDatabase, reasonOf } from '../database-failure.js';
 import { DeliveryDesk } from '../delivery.desk.js';
-import { UnknownHandlerError } from '../durable.errors.js';
+import { DatabaseUnavailableError, UnknownHandlerError } from '../durable.errors.js';
 import { PgBossStore } from '../pg-boss.store.js';
 import { ownerOf } from '../queue-name.js';
 import { readCommandLine, type Invocation } from './command-line.js';
@@ -38,10 +38,15 @@ export async function run(
     }
     return tell(await carryOut(read, terminal), read, terminal);
   } catch (error) {
-    const who = isOfDatabase(error) ? 'The database refuses, or is not there: ' : '';
-    terminal.error(`nestjs-emissions: ${who}${reasonOf(error)}`);
+    terminal.error(`nestjs-emissions: ${said(error)}`);
     return error instanceof UsageError ? 2 : 1;
   }
+}
+
+/** What an application would have to write mends no command line. */
+function said(error: unknown): string {
+  if (error instanceof DatabaseUnavailableError) return said(error.cause);
+  return `${isOfDatabase(error) ? 'The database refuses, or is not there: ' : ''}${reasonOf(error)}`;
 }
 
 async function carryOut(invocation: Invocation, terminal: Terminal): Promise<Answer> {
@@ -82,20 +87,6 @@ function refuseNoFolder(embedded: unknown): void {
   throw new UsageError(
     `--embedded takes the folder of an embedded database, but there is none in '${embedded}'.`,
   );
-}
-
-/** What comes from a database, or the way there, has a code; a fault of the program has none. */
-function isOfDatabase(error: unknown): boolean {
-  if (error instanceof EmissionsError) return false;
-  const { code, errors } = Object(error) as { code?: unknown; errors?: unknown };
-  return typeof code === 'string' || (Array.isArray(errors) && errors.some(isOfDatabase));
-}
-
-/** Connecting to a name with several addresses fails several times, and says nothing itself. */
-function reasonOf(error: unknown): string {
-  const { message, errors } = error as Partial<AggregateError>;
-  if (typeof message === 'string' && message !== '') return message;
-  return Array.isArray(errors) && errors.length > 0 ? reasonOf(errors[0]) : String(error);
 }
 
 function ownVersion(): string {
