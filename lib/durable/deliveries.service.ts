@@ -1,12 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DURABLE_ENGINE } from '../emission/durable-engine.js';
-import type { Delivery } from './delivery.js';
+import type { Delivery } from './delivery/delivery.js';
 import {
   DeliveryDesk,
   type DeadDeliveries,
   type DeskStore,
   type HandlerLoad,
-} from './delivery.desk.js';
+} from './delivery/delivery.desk.js';
 import { PostgresEngine } from './durable.engine.js';
 import { UnknownHandlerError } from './durable.errors.js';
 

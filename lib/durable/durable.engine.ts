@@ -8,14 +8,14 @@ import type {
 } from '../emission/durable-engine.js';
 import { ConfigurationError } from '../emission/emission.errors.js';
 import { signal } from '../telemetry/signal.js';
-import { DeliveryAcceptor } from './delivery.acceptor.js';
-import type { DeliveryQueue } from './delivery.js';
-import type { DeliveryStore } from './delivery.store.js';
-import { Dispatcher } from './dispatcher.js';
+import { DeliveryAcceptor } from './delivery/delivery.acceptor.js';
+import type { DeliveryQueue } from './delivery/delivery.js';
+import type { DeliveryStore } from './delivery/delivery.store.js';
+import { Dispatcher } from './worker/dispatcher.js';
 import type { DurableOptions } from './durable.options.js';
 import { atMost } from './in-time.js';
-import { ownerOf, queueNameOf } from './queue-name.js';
-import type { EmissionStorage } from './stored-emission.js';
+import { ownerOf, queueNameOf } from './delivery/queue-name.js';
+import type { EmissionStorage } from './storage/stored-emission.js';
 
 /** How many signs of life fit into the time after which a worker is taken for dead. */
 const BEATS = 3;

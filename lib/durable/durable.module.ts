@@ -13,8 +13,8 @@ import { refuseWithoutForRoot, requireRootModule } from '../emission/root-module
 import { DurableDeliveries } from './deliveries.service.js';
 import { durableOptions, type DurableOptions } from './durable.options.js';
 import { PostgresEngine } from './durable.engine.js';
-import { PgBossStore } from './pg-boss.store.js';
-import { EmissionStorage } from './stored-emission.js';
+import { PgBossStore } from './pg-boss/pg-boss.store.js';
+import { EmissionStorage } from './storage/stored-emission.js';
 
 /** What `EmissionsDurableModule.forRoot` takes. */
 export type DurableSettingsGiven = Partial<DurableOptions>;

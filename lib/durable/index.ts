@@ -1,7 +1,7 @@
 export { DurableDeliveries } from './deliveries.service.js';
 export type { HandlerStats } from './deliveries.service.js';
-export type { DeadDeliveries, HandlerLoad } from './delivery.desk.js';
-export type { Delivery, DeliveryState, KeptError } from './delivery.js';
+export type { DeadDeliveries, HandlerLoad } from './delivery/delivery.desk.js';
+export type { Delivery, DeliveryState, KeptError } from './delivery/delivery.js';
 export {
   DatabaseUnavailableError,
   DeliveriesNotStoredError,

@@ -9,8 +9,8 @@ import {
 } from 'nestjs-emissions/durable';
 import pg from 'pg';
 import { PgBoss } from 'pg-boss';
-import { DIALECTS } from '../../lib/durable/dialect.js';
-import { statementsOf } from '../../lib/durable/pg-boss.statements.js';
+import { DIALECTS } from '../../lib/durable/pg-boss/dialect.js';
+import { statementsOf } from '../../lib/durable/pg-boss/pg-boss.statements.js';
 import { start, type RunningApp } from '../support/app.js';
 import { DATABASE_URL, postgres, type TestDatabase } from '../support/databases.js';
 import { listen } from '../support/signals.js';

@@ -8,7 +8,7 @@ import {
 } from 'nestjs-emissions/durable';
 import pg from 'pg';
 import { PgBoss } from 'pg-boss';
-import { withDatabase } from '../../lib/durable/database-failure.js';
+import { withDatabase } from '../../lib/durable/database/database-failure.js';
 import { start, type RunningApp } from '../support/app.js';
 import { nestjsEmissions } from '../support/command-line.js';
 import { DATABASE_URL, DATABASES, postgres } from '../support/databases.js';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { EmissionType } from 'nestjs-emissions';
-import { serialize, type Serialized } from '../../lib/durable/serializer.js';
-import { EmissionStorage } from '../../lib/durable/stored-emission.js';
+import { serialize, type Serialized } from '../../lib/durable/storage/serializer.js';
+import { EmissionStorage } from '../../lib/durable/storage/stored-emission.js';
 import type { EmissionClass } from '../../lib/emission/emission-type.decorator.js';
 import type { Emission } from '../../lib/emission/emission.js';
 import { errorOf } from '../support/parts.js';

@@ -1,6 +1,6 @@
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
 import { quote } from '../../emission/quote.js';
-import { wrongIn, type DeadDeliveries } from '../delivery.desk.js';
+import { wrongIn, type DeadDeliveries } from '../delivery/delivery.desk.js';
 import { durableOptions, type DurableBackend, type DurableOptions } from '../durable.options.js';
 import { UsageError } from './usage.error.js';
 

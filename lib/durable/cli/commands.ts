@@ -1,6 +1,6 @@
-import { DeliveryDesk, type MendedDelivery } from '../delivery.desk.js';
-import type { Delivery } from '../delivery.js';
-import { migrateTables } from '../pg-boss.migration.js';
+import { DeliveryDesk, type MendedDelivery } from '../delivery/delivery.desk.js';
+import type { Delivery } from '../delivery/delivery.js';
+import { migrateTables } from '../pg-boss/pg-boss.migration.js';
 import type { CommandName, Invocation } from './command-line.js';
 import { duration, plain, table } from './table.js';
 

@@ -1,11 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Logger } from '@nestjs/common';
-import { isOfDatabase, reasonOf } from '../database-failure.js';
-import { DeliveryDesk } from '../delivery.desk.js';
+import { isOfDatabase, reasonOf } from '../database/database-failure.js';
+import { DeliveryDesk } from '../delivery/delivery.desk.js';
 import { DatabaseUnavailableError, UnknownHandlerError } from '../durable.errors.js';
-import { PgBossStore } from '../pg-boss.store.js';
-import { ownerOf } from '../queue-name.js';
+import { PgBossStore } from '../pg-boss/pg-boss.store.js';
+import { ownerOf } from '../delivery/queue-name.js';
 import { readCommandLine, type Invocation } from './command-line.js';
 import { deskCommands, migrate, type Answer } from './commands.js';
 import { HELP } from './help.js';

@@ -1,11 +1,11 @@
 import { Logger } from '@nestjs/common';
 import type { ConstructorOptions, PgBoss } from 'pg-boss';
-import { isOfDatabase } from './database-failure.js';
+import { isOfDatabase } from '../database/database-failure.js';
 import { DIALECTS } from './dialect.js';
-import { TablesNotReadyError } from './durable.errors.js';
-import type { DurableOptions, EmbeddedDatabase } from './durable.options.js';
+import { TablesNotReadyError } from '../durable.errors.js';
+import type { DurableOptions, EmbeddedDatabase } from '../durable.options.js';
 import { identifierOf } from './identifier.js';
-import { notInstalled } from './not-installed.js';
+import { notInstalled } from '../not-installed.js';
 import { statementsOf } from './pg-boss.statements.js';
 
 /** What of the options says where the tables are, and who may change them. */

@@ -1,4 +1,4 @@
-import type { DurableOptions } from './durable.options.js';
+import type { DurableOptions } from '../durable.options.js';
 
 /** Where a database was looked for, as people are told: never with its password. */
 export interface DatabasePlace {

@@ -1,8 +1,8 @@
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ConfigurationError } from '../emission/emission.errors.js';
-import type { EmbeddedDatabase } from './durable.options.js';
-import { notInstalled } from './not-installed.js';
+import { ConfigurationError } from '../../emission/emission.errors.js';
+import type { EmbeddedDatabase } from '../durable.options.js';
+import { notInstalled } from '../not-installed.js';
 
 const LOCK = 'nestjs-emissions.lock';
 

@@ -1,8 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { EmissionType } from 'nestjs-emissions';
-import { deserialize, serialize, type KnownTypes } from '../../lib/durable/serializer.js';
-import { errorOf } from '../support/parts.js';
+import {
+  deserialize,
+  serialize,
+  type KnownTypes,
+} from '../../../lib/durable/storage/serializer.js';
+import { errorOf } from '../../support/parts.js';
 
 @EmissionType('money')
 class Money {

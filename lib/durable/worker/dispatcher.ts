@@ -1,21 +1,21 @@
-import type { Clock } from '../emission/clock.js';
-import type { RetryOptions } from '../emission/consumer.options.js';
-import type { Destination } from '../emission/destination.js';
-import type { Transact, TransactionSource } from '../emission/transaction-source.js';
-import type { DurableDestination } from '../emission/durable-engine.js';
-import { PartialDeliveryError } from '../emission/emission.errors.js';
-import { isExpired, type Emission } from '../emission/emission.js';
-import { isThenable } from '../emission/is-thenable.js';
-import { backoff } from '../pipeline/backoff.js';
-import { DeliveryTimeoutError, ShutdownError } from '../pipeline/pipeline.errors.js';
+import type { Clock } from '../../emission/clock.js';
+import type { RetryOptions } from '../../emission/consumer.options.js';
+import type { Destination } from '../../emission/destination.js';
+import type { Transact, TransactionSource } from '../../emission/transaction-source.js';
+import type { DurableDestination } from '../../emission/durable-engine.js';
+import { PartialDeliveryError } from '../../emission/emission.errors.js';
+import { isExpired, type Emission } from '../../emission/emission.js';
+import { isThenable } from '../../emission/is-thenable.js';
+import { backoff } from '../../pipeline/backoff.js';
+import { DeliveryTimeoutError, ShutdownError } from '../../pipeline/pipeline.errors.js';
 import { DeliveryAttempt } from './delivery.attempt.js';
 import { DeliveryReport } from './delivery.report.js';
-import type { Claim, DeliveryQueue, FailedClaim, KeptError } from './delivery.js';
-import type { DeliveryStore } from './delivery.store.js';
-import { DeliveryLostError, NonRetryableError, UnknownTypeError } from './durable.errors.js';
-import { atMost } from './in-time.js';
+import type { Claim, DeliveryQueue, FailedClaim, KeptError } from '../delivery/delivery.js';
+import type { DeliveryStore } from '../delivery/delivery.store.js';
+import { DeliveryLostError, NonRetryableError, UnknownTypeError } from '../durable.errors.js';
+import { atMost } from '../in-time.js';
 import { Lane, type LaneHost } from './lane.js';
-import type { EmissionStorage } from './stored-emission.js';
+import type { EmissionStorage } from '../storage/stored-emission.js';
 
 /** How much work is held beyond what is begun: as much as takes about this long. */
 const AHEAD_MS = 50;

@@ -1,4 +1,4 @@
-import type { Destination } from '../emission/destination.js';
+import type { Destination } from '../../emission/destination.js';
 
 /** Adapters may be called as handlers are; no name of these begins so. */
 const ADAPTER = 'adapter//';

@@ -1,6 +1,6 @@
 import type { OwedEmission } from './delivery.js';
 import type { DeliveryStore } from './delivery.store.js';
-import { NoAnswerError } from './durable.errors.js';
+import { NoAnswerError } from '../durable.errors.js';
 
 /** Up to how many emissions go into one statement. */
 const MOST_AT_ONCE = 1_000;

@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { BamEvent, PgBoss } from 'pg-boss';
-import { withDatabase } from './database-failure.js';
-import { TablesNotMigratedError } from './durable.errors.js';
-import type { DurableOptions } from './durable.options.js';
-import { Embedded } from './embedded.database.js';
+import { withDatabase } from '../database/database-failure.js';
+import { TablesNotMigratedError } from '../durable.errors.js';
+import type { DurableOptions } from '../durable.options.js';
+import { Embedded } from '../database/embedded.database.js';
 import { makeBoss, makeIndexes, startBoss, stopBoss, versionOf } from './pg-boss.start.js';
 
 /** What was done to the tables. */

@@ -1,8 +1,8 @@
 import type { PgBoss } from 'pg-boss';
-import { ConfigurationError } from '../emission/emission.errors.js';
+import { ConfigurationError } from '../../emission/emission.errors.js';
 import { DIALECTS } from './dialect.js';
-import type { DurableOptions } from './durable.options.js';
-import type { Embedded } from './embedded.database.js';
+import type { DurableOptions } from '../durable.options.js';
+import type { Embedded } from '../database/embedded.database.js';
 import { makeBoss, startBoss } from './pg-boss.start.js';
 
 /**

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Claim, DeliveryQueue, OwedEmission } from '../../lib/durable/delivery.js';
-import { Ids } from '../../lib/emission/ids.js';
-import { resolveDurableOptions } from '../../lib/durable/durable.module.js';
-import { PgBossStore } from '../../lib/durable/pg-boss.store.js';
-import { DATABASES, type TestDatabase } from '../support/databases.js';
-import { until } from '../support/until.js';
+import type { Claim, DeliveryQueue, OwedEmission } from '../../../lib/durable/delivery/delivery.js';
+import { Ids } from '../../../lib/emission/ids.js';
+import { resolveDurableOptions } from '../../../lib/durable/durable.module.js';
+import { PgBossStore } from '../../../lib/durable/pg-boss/pg-boss.store.js';
+import { DATABASES, type TestDatabase } from '../../support/databases.js';
+import { until } from '../../support/until.js';
 
 const ids = new Ids();
 const parallel: DeliveryQueue = { name: 'h', isKeyed: false, maxAttempts: 2, skipsDead: false };

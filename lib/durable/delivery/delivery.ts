@@ -1,4 +1,4 @@
-import type { StoredEmission } from './stored-emission.js';
+import type { StoredEmission } from '../storage/stored-emission.js';
 
 /** A queue of deliveries: each durable destination has one, and one more for those that have a key. */
 export interface DeliveryQueue {

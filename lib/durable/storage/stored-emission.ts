@@ -1,6 +1,6 @@
-import { emissionTypeOf, type EmissionClass } from '../emission/emission-type.decorator.js';
-import type { Emission } from '../emission/emission.js';
-import { sealed, snapshot } from '../emission/snapshot.js';
+import { emissionTypeOf, type EmissionClass } from '../../emission/emission-type.decorator.js';
+import type { Emission } from '../../emission/emission.js';
+import { sealed, snapshot } from '../../emission/snapshot.js';
 import { deserialize, serialize, type KnownTypes } from './serializer.js';
 
 /** An emission as it stands in the database: its fields, readable, and the types that JSON does not have. */

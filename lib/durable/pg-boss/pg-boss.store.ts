@@ -1,8 +1,8 @@
 import { Logger } from '@nestjs/common';
 import type { PgBoss } from 'pg-boss';
-import { ConfigurationError } from '../emission/emission.errors.js';
-import type { SqlExecutor } from '../emission/sql-executor.js';
-import { withDatabase } from './database-failure.js';
+import { ConfigurationError } from '../../emission/emission.errors.js';
+import type { SqlExecutor } from '../../emission/sql-executor.js';
+import { withDatabase } from '../database/database-failure.js';
 import type {
   Claim,
   DeliveryQueue,
@@ -10,14 +10,14 @@ import type {
   OwedEmission,
   QueueCounts,
   QueuedDelivery,
-} from './delivery.js';
-import type { DeliveryFilter, DeliveryStore } from './delivery.store.js';
-import { DeliveriesNotStoredError } from './durable.errors.js';
-import type { DurableOptions } from './durable.options.js';
+} from '../delivery/delivery.js';
+import type { DeliveryFilter, DeliveryStore } from '../delivery/delivery.store.js';
+import { DeliveriesNotStoredError } from '../durable.errors.js';
+import type { DurableOptions } from '../durable.options.js';
 import { DIALECTS, type Dialect } from './dialect.js';
-import { Embedded } from './embedded.database.js';
-import { impatient, inTime } from './in-time.js';
-import { partnerOf } from './queue-name.js';
+import { Embedded } from '../database/embedded.database.js';
+import { impatient, inTime } from '../in-time.js';
+import { partnerOf } from '../delivery/queue-name.js';
 import { PgBossClaims } from './pg-boss.claims.js';
 import { openPgBoss } from './pg-boss.connection.js';
 import { channelOf, MOST_DUE, statementsOf, type Statements } from './pg-boss.statements.js';

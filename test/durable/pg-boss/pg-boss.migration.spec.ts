@@ -8,9 +8,9 @@ import {
   type DurableOptions,
 } from 'nestjs-emissions/durable';
 import { getRollbackPlans } from 'pg-boss';
-import { nestjsEmissions, type Outcome } from '../support/command-line.js';
-import { DATABASE_URL, postgres, type TestDatabase } from '../support/databases.js';
-import { until } from '../support/until.js';
+import { nestjsEmissions, type Outcome } from '../../support/command-line.js';
+import { DATABASE_URL, postgres, type TestDatabase } from '../../support/databases.js';
+import { until } from '../../support/until.js';
 
 @Injectable()
 class Handlers {

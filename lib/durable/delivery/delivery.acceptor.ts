@@ -1,16 +1,16 @@
 import { Logger } from '@nestjs/common';
-import type { CommitStorage, StoreCommit } from '../emission/adapter.js';
-import type { DurableDestination } from '../emission/durable-engine.js';
-import type { Emission } from '../emission/emission.js';
-import { isInterested } from '../emission/interest.js';
-import type { SqlExecutor } from '../emission/sql-executor.js';
-import { signal } from '../telemetry/signal.js';
+import type { CommitStorage, StoreCommit } from '../../emission/adapter.js';
+import type { DurableDestination } from '../../emission/durable-engine.js';
+import type { Emission } from '../../emission/emission.js';
+import { isInterested } from '../../emission/interest.js';
+import type { SqlExecutor } from '../../emission/sql-executor.js';
+import { signal } from '../../telemetry/signal.js';
 import type { OwedEmission } from './delivery.js';
 import type { DeliveryStore } from './delivery.store.js';
-import { DeliveriesNotStoredError } from './durable.errors.js';
+import { DeliveriesNotStoredError } from '../durable.errors.js';
 import { GroupCommit } from './group.commit.js';
 import { queueNameOf } from './queue-name.js';
-import type { EmissionStorage } from './stored-emission.js';
+import type { EmissionStorage } from '../storage/stored-emission.js';
 
 /** Longer than the tables keep anything. */
 const LONGEST_DELAY_MS = 100 * 365 * 86_400_000;

@@ -1,4 +1,4 @@
-import type { DurableBackend } from './durable.options.js';
+import type { DurableBackend } from '../durable.options.js';
 
 /** What a kind of database can do. */
 export interface Dialect {

@@ -1,5 +1,5 @@
-import type { Claim, DeliveryQueue, FailedClaim } from './delivery.js';
-import type { DeliveryStore } from './delivery.store.js';
+import type { Claim, DeliveryQueue, FailedClaim } from '../delivery/delivery.js';
+import type { DeliveryStore } from '../delivery/delivery.store.js';
 
 /** What a lane asks and tells its dispatcher. */
 export interface LaneHost {

@@ -1,5 +1,5 @@
-import { ConfigurationError } from '../emission/emission.errors.js';
-import { quote } from '../emission/quote.js';
+import { ConfigurationError } from '../../emission/emission.errors.js';
+import { quote } from '../../emission/quote.js';
 import type { Delivery } from './delivery.js';
 import type { DeliveryFilter, DeliveryStore } from './delivery.store.js';
 import { ownerOf } from './queue-name.js';

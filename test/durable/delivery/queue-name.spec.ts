@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { ownerOf, partnerOf, queueNameOf } from '../../lib/durable/queue-name.js';
+import { ownerOf, partnerOf, queueNameOf } from '../../../lib/durable/delivery/queue-name.js';
 
 const NAMES = [
   'Orders.ship',

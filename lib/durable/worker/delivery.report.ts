@@ -1,10 +1,10 @@
 import { Logger } from '@nestjs/common';
-import type { Destination } from '../emission/destination.js';
-import type { Emission } from '../emission/emission.js';
-import type { DeliveryMessage } from '../telemetry/channels.js';
-import { signal } from '../telemetry/signal.js';
-import type { Claim, FailedClaim } from './delivery.js';
-import { DeliveryLostError, type UnknownTypeError } from './durable.errors.js';
+import type { Destination } from '../../emission/destination.js';
+import type { Emission } from '../../emission/emission.js';
+import type { DeliveryMessage } from '../../telemetry/channels.js';
+import { signal } from '../../telemetry/signal.js';
+import type { Claim, FailedClaim } from '../delivery/delivery.js';
+import { DeliveryLostError, type UnknownTypeError } from '../durable.errors.js';
 
 const SILENCE_MS = 10_000;
 

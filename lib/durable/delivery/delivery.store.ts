@@ -1,4 +1,4 @@
-import type { SqlExecutor } from '../emission/sql-executor.js';
+import type { SqlExecutor } from '../../emission/sql-executor.js';
 import type {
   Claim,
   DeliveryQueue,

@@ -1,8 +1,8 @@
 import type { JobWithMetadata, PgBoss } from 'pg-boss';
 import type { ClaimStatements } from './claim.statements.js';
-import type { SqlExecutor } from '../emission/sql-executor.js';
-import type { Claim, DeliveryQueue } from './delivery.js';
-import type { StoredEmission } from './stored-emission.js';
+import type { SqlExecutor } from '../../emission/sql-executor.js';
+import type { Claim, DeliveryQueue } from '../delivery/delivery.js';
+import type { StoredEmission } from '../storage/stored-emission.js';
 
 const UNIQUE_VIOLATION = '23505';
 

@@ -1,7 +1,7 @@
-import { EmissionsError } from '../emission/emissions.error.js';
+import { EmissionsError } from '../../emission/emissions.error.js';
 import { placeOf } from './database-place.js';
-import { DatabaseUnavailableError } from './durable.errors.js';
-import type { DurableOptions } from './durable.options.js';
+import { DatabaseUnavailableError } from '../durable.errors.js';
+import type { DurableOptions } from '../durable.options.js';
 
 /** What pg says of a connection it could not make, without a code. */
 const WITHOUT_CODE =

@@ -2,9 +2,9 @@ import { types } from 'node:util';
 import {
   emissionTypeOf,
   type EmissionTypeDefinition,
-} from '../emission/emission-type.decorator.js';
-import { quote } from '../emission/quote.js';
-import { DeliveryDataError, UnknownTypeError } from './durable.errors.js';
+} from '../../emission/emission-type.decorator.js';
+import { quote } from '../../emission/quote.js';
+import { DeliveryDataError, UnknownTypeError } from '../durable.errors.js';
 
 /** A value as JSON that people can read, and what JSON cannot say about it: by path, the type that stands there. */
 export interface Serialized {

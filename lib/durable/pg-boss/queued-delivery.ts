@@ -1,4 +1,4 @@
-import type { DeliveryState, KeptError, QueuedDelivery } from './delivery.js';
+import type { DeliveryState, KeptError, QueuedDelivery } from '../delivery/delivery.js';
 
 /** What pg-boss calls the places where a delivery stands. */
 const STATES: Record<DeliveryState, readonly string[]> = {
