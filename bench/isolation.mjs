@@ -12,6 +12,14 @@ class Fast {
   }
 }
 
+/** As fast, and keeps the newest thousand, as the queue of a stuck one has to. */
+class Keeping extends Fast {
+  kept = Array.from({ length: 1_000 });
+  deliver(batch) {
+    for (const emission of batch) this.kept[this.count++ % 1_000] = emission;
+  }
+}
+
 const stuck = { deliver: () => new Promise(() => {}) };
 /** Takes a turn of the event loop for each batch. */
 const slow = { deliver: () => new Promise((resolve) => setTimeout(resolve, 5)) };
@@ -95,6 +103,7 @@ export default {
     '2 fast, 1 stuck, shedding its newest': { run: fast([stuck], { overflow: 'drop-newest' }) },
     '2 fast, 1 stuck, 1 slow': { run: fast([stuck, slow]) },
     '2 fast, 1 more': { run: fast([new Fast()]), label: 'a third adapter, which is as fast' },
+    '2 fast, 1 more that keeps': { run: fast([new Keeping()]), label: 'a third, which keeps the newest 1,000' },
     '1 consumer': { run: fast([], { fastAdapters: 1 }) },
     '3 consumers': { run: fast([], { fastAdapters: 3 }) },
     '10 consumers': { run: fast([], { fastAdapters: 10 }) },
@@ -109,6 +118,14 @@ export default {
       id: 'P4',
       says: 'throughput of 2 fast adapters beside a stuck one',
       of: '2 fast, 1 stuck',
+      to: '2 fast',
+      floor: { of: '2 fast, 1 more that keeps' },
+      atLeast: 0.95,
+    },
+    {
+      id: 'P4',
+      says: 'the same beside one that sheds its newest',
+      of: '2 fast, 1 stuck, shedding its newest',
       to: '2 fast',
       floor: { of: '2 fast, 1 more' },
       atLeast: 0.95,

@@ -44,7 +44,7 @@ export class EmissionBuffer {
 
   /** Begins a buffer of its own; `savepoint()` begins one within it. */
   static begin(outlet: Outlet, capacity: number): EmissionBuffer {
-    signal('emissions:buffer:started', () => ({ count: 1 }));
+    signal('emissions:buffer:started', one);
     return new EmissionBuffer(outlet, capacity);
   }
 
@@ -261,6 +261,8 @@ export class EmissionBuffer {
     throw error;
   }
 }
+
+const one = (): { count: 1 } => ({ count: 1 });
 
 /** In the place of when a hand-over began, when nobody listens. */
 const UNHEARD = -1;

@@ -14,21 +14,22 @@ const AT_ONCE = 16;
  * takes a fifth of the time.
  */
 export class Arrivals {
-  readonly #emissions = new Queue<Emission>();
+  readonly #batches = new Queue<readonly Emission[]>();
   readonly #takers = new Queue<readonly Consumer[]>();
-  /** What is being given out at the moment, and to whom it has not been given yet. */
-  #current: Emission | undefined;
+  /** The batch that is being given out: what of it comes next, and to whom the one before has not been given yet. */
+  #batch: readonly Emission[] = [];
+  #emission = 0;
   #to: readonly Consumer[] = [];
-  #next = 0;
+  #consumer = 0;
 
   /** Whether there are any. */
   get waiting(): boolean {
-    return this.#emissions.length > 0;
+    return this.#emission < this.#batch.length || this.#batches.length > 0;
   }
 
-  /** Takes an emission in for consumers that keep room for it, among others. */
-  add(emission: Emission, takers: readonly Consumer[]): void {
-    this.#emissions.push(emission);
+  /** Takes emissions in for consumers that keep room for them, among others. */
+  add(emissions: readonly Emission[], takers: readonly Consumer[]): void {
+    this.#batches.push(emissions);
     this.#takers.push(takers);
   }
 
@@ -36,28 +37,43 @@ export class Arrivals {
   giveOut(mayGoOn: () => boolean): boolean {
     let underWay = 0;
     for (let given = 1; this.waiting; given++) {
-      const emission = this.#emissions.shift();
+      const emission = this.#next();
       let goesOn = false;
-      this.#current = emission;
-      this.#to = this.#takers.shift();
-      this.#next = 0;
-      while (this.#next < this.#to.length)
-        if (this.#to[this.#next++]!.receive(emission)) goesOn = true;
+      while (this.#consumer < this.#to.length)
+        if (this.#to[this.#consumer++]!.receive(emission)) goesOn = true;
       if (goesOn && ++underWay === AT_ONCE) break;
       // After 1, 2, 4 … 64, 128, 192 …: the clock costs as much as a quick handler.
       const asks = given < 64 ? (given & (given - 1)) === 0 : (given & 63) === 0;
       if (asks && !mayGoOn()) break;
     }
-    return this.waiting;
+    if (this.waiting) return true;
+    // What is done with is not to be kept in memory.
+    this.#batch = [];
+    this.#to = [];
+    this.#emission = 0;
+    this.#consumer = 0;
+    return false;
   }
 
   /** Puts all that has arrived into the consumers' queues: one of them is about to be changed. */
   queue(): void {
     // A handler is being called: those behind it have not got the emission yet.
-    while (this.#next < this.#to.length) this.#to[this.#next++]!.queue(this.#current!);
+    const current = this.#batch[this.#emission - 1];
+    while (this.#consumer < this.#to.length) this.#to[this.#consumer++]!.queue(current!);
     while (this.waiting) {
-      const emission = this.#emissions.shift();
-      for (const taker of this.#takers.shift()) taker.queue(emission);
+      const emission = this.#next();
+      for (const taker of this.#to) taker.queue(emission);
+      this.#consumer = this.#to.length;
     }
+  }
+
+  #next(): Emission {
+    if (this.#emission === this.#batch.length) {
+      this.#batch = this.#batches.shift();
+      this.#to = this.#takers.shift();
+      this.#emission = 0;
+    }
+    this.#consumer = 0;
+    return this.#batch[this.#emission++]!;
   }
 }

@@ -88,9 +88,9 @@ export class Backlog {
 
   /** Takes the oldest out, to give it up for a new one; look at `length` first. */
   swap(emission: Emission): Emission {
-    const oldest = this.#lanes?.length ? this.#lanes.shed() : this.#queue.shift();
+    if (!this.#lanes?.length) return this.#queue.swap(emission);
     this.#queue.push(emission);
-    return oldest;
+    return this.#lanes.shed();
   }
 
   /** Takes out all that `gone` says. */

@@ -1,5 +1,4 @@
 import type { Clock } from '../emission/clock.js';
-import type { ConsumerOptions } from '../emission/consumer.options.js';
 import type { Destination } from '../emission/destination.js';
 import { isExpired, type Emission } from '../emission/emission.js';
 import { isInterested } from '../emission/interest.js';
@@ -53,7 +52,10 @@ export class Consumer implements Runnable, Caller {
   readonly #report: ConsumerReport;
   /** Whether there is nothing to collect before a call: one emission is a full batch. */
   readonly #singly: boolean;
+  /** Whether it waits for a batch to fill up. */
+  readonly #waits: boolean;
   readonly #sheds: boolean;
+  readonly #shedsOldest: boolean;
   readonly #concurrency: number;
   #offered = 0;
   #reserved = 0;
@@ -71,9 +73,11 @@ export class Consumer implements Runnable, Caller {
     readonly destination: Destination,
     readonly host: ConsumerHost,
   ) {
-    const { concurrency, batchSize, maxWaitMs } = destination.options;
+    const { concurrency, batchSize, maxWaitMs, overflow } = destination.options;
     this.#concurrency = concurrency;
-    this.#sheds = sheds(destination.options.overflow);
+    this.#waits = maxWaitMs > 0;
+    this.#sheds = overflow === 'drop-oldest' || overflow === 'drop-newest';
+    this.#shedsOldest = overflow === 'drop-oldest';
     this.#backlog = new Backlog(concurrency);
     this.#report = new ConsumerReport(destination, host.ledger);
     this.#calls = new Calls(destination, this, this.#report);
@@ -207,8 +211,7 @@ export class Consumer implements Runnable, Caller {
   queue(emission: Emission): void {
     if (!this.#singly || this.#closed) return;
     this.#reserved--;
-    this.#backlog.push(emission);
-    if (emission.ttlMs !== undefined) this.#expiry.expect(expiryOf(emission));
+    this.#enqueue(emission);
     this.#wake();
   }
 
@@ -225,29 +228,34 @@ export class Consumer implements Runnable, Caller {
       emissions = emissions.slice(0, 1);
       this.host.retire(this);
     }
-    const room = this.#sheds ? this.room : Infinity;
     this.#offered += emissions.length;
-    if (emissions.length > room) this.#pushAndShed(emissions, room);
-    else for (const emission of emissions) this.#backlog.push(emission);
-    for (const emission of emissions)
-      if (emission.ttlMs !== undefined) this.#expiry.expect(expiryOf(emission));
+    if (this.#sheds && emissions.length > this.room) this.#pushAndShed(emissions, this.room);
+    else for (const emission of emissions) this.#enqueue(emission);
     this.#wake();
   }
 
+  #enqueue(emission: Emission): void {
+    this.#backlog.push(emission);
+    if (emission.ttlMs !== undefined) this.#expiry.expect(expiryOf(emission));
+  }
+
   #pushAndShed(emissions: readonly Emission[], room: number): void {
-    const isOldest = this.destination.options.overflow === 'drop-oldest';
+    const fit = Math.max(room, 0);
+    for (let i = 0; i < fit; i++) this.#enqueue(emissions[i]!);
     let first: Emission | undefined;
-    for (let i = 0; i < emissions.length; i++) {
-      let shed = emissions[i]!;
-      if (i < room) this.#backlog.push(shed);
-      else {
-        // With nothing but calls under way, there is no older one to shed.
-        if (isOldest && this.#backlog.length > 0) shed = this.#backlog.swap(shed);
-        this.#report.shed(shed);
-        first ??= shed;
-      }
+    for (let i = fit; i < emissions.length; i++) {
+      const shed = this.#shedFor(emissions[i]!);
+      this.#report.shed(shed);
+      first ??= shed;
     }
-    this.#report.overflowed(emissions.length - Math.max(room, 0), first!);
+    this.#report.overflowed(emissions.length - fit, first!);
+  }
+
+  /** What goes for a new one that finds no room: the oldest, or itself. With nothing but calls under way, none is older. */
+  #shedFor(emission: Emission): Emission {
+    if (!this.#shedsOldest || this.#backlog.length === 0) return emission;
+    if (emission.ttlMs !== undefined) this.#expiry.expect(expiryOf(emission));
+    return this.#backlog.swap(emission);
   }
 
   /** Delivers what is there, as far as `concurrency` allows. Called by {@link Turns}. */
@@ -346,7 +354,11 @@ export class Consumer implements Runnable, Caller {
   }
 
   #wake(): void {
-    if (this.#scheduled || !this.#due() || this.#calls.count >= this.#concurrency) return;
+    if (this.#scheduled) return;
+    const isBusy = this.#calls.count >= this.#concurrency;
+    // One that is stuck is woken with every commit: nothing is looked at in vain.
+    if (isBusy && !this.#waits) return;
+    if (!this.#due() || isBusy) return;
     this.#scheduled = true;
     this.host.schedule(this);
   }
@@ -369,8 +381,4 @@ export class Consumer implements Runnable, Caller {
     };
     this.#waitTimer = this.host.outside(() => setTimeout(overdue, atMostMs));
   }
-}
-
-function sheds(overflow: ConsumerOptions['overflow']): boolean {
-  return overflow === 'drop-oldest' || overflow === 'drop-newest';
 }

@@ -403,18 +403,20 @@ export class Pipeline implements ConsumerHost, CommitHost, PlaceHost {
       let arrive = false;
       for (const consumer of consumers) if (consumer.accept(same)) arrive = true;
       if (!arrive) continue;
-      for (const emission of same) this.#arrivals.add(emission, consumers);
+      this.#arrivals.add(same, consumers);
       this.#turns.call();
     }
   }
 
   /** Who wants which of these. */
   #takersOf(emissions: readonly Emission[]): readonly (readonly Consumer[])[] {
-    return emissions.map((emission) => {
+    const all: (readonly Consumer[])[] = [];
+    for (const emission of emissions) {
       const { takers, selective } = this.#routes.to(emission.name);
       this.ledger?.open(emission, takers);
-      return selective ? takers.filter((consumer) => consumer.wants(emission)) : takers;
-    });
+      all.push(selective ? takers.filter((consumer) => consumer.wants(emission)) : takers);
+    }
+    return all;
   }
 
   #giveOut(): boolean {
@@ -427,7 +429,7 @@ export class Pipeline implements ConsumerHost, CommitHost, PlaceHost {
   }
 
   #notify(emissions: readonly Emission[]): void {
-    for (const tap of this.#taps) tap(emissions);
+    if (this.#taps.size > 0) for (const tap of this.#taps) tap(emissions);
   }
 
   #isIdle(): boolean {

@@ -24,6 +24,16 @@ export class Queue<T> {
     return item;
   }
 
+  /** The oldest item, in exchange for a new one; look at `length` first. */
+  swap(item: T): T {
+    const mask = this.#ring.length - 1;
+    const oldest = this.#ring[this.#head] as T;
+    this.#ring[this.#head] = undefined;
+    this.#ring[(this.#head + this.#length) & mask] = item;
+    this.#head = (this.#head + 1) & mask;
+    return oldest;
+  }
+
   /** Takes out all that `gone` says, and gives them back in order. */
   remove(gone: (item: T) => boolean): T[] {
     const removed: T[] = [];
