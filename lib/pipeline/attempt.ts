@@ -43,7 +43,7 @@ export class Attempt implements SingleCall {
   #abortion: Abortion | undefined = undefined;
 
   /**
-   * @param of what it delivers; when that is not known until it goes on, `deliver` says it
+   * @param of what it delivers; when that is not known until it goes on, `goOn` says it
    * @param timed whether somebody will ask how long it took: the clock costs as much as all else here
    */
   constructor(
@@ -97,8 +97,8 @@ export class Attempt implements SingleCall {
     return this.#abortion?.reason !== undefined;
   }
 
-  /** It is about this emission, as has turned out now that it goes on. */
-  deliver(emission: Emission, keys: ReadonlySet<string>): void {
+  /** It goes on, and is about this emission. */
+  goOn(emission: Emission, keys: ReadonlySet<string>): void {
     this.#of = emission;
     this.keys = keys;
   }

@@ -16,13 +16,14 @@ export const NO_KEYS: ReadonlySet<string> = new Set();
 export class Backlog {
   readonly #queue = new Queue<Emission>();
   readonly #lanes: Lanes | undefined;
+  #length = 0;
 
   constructor(concurrency: number) {
     this.#lanes = concurrency > 1 ? new Lanes() : undefined;
   }
 
   get length(): number {
-    return this.#queue.length + (this.#lanes?.length ?? 0);
+    return this.#length;
   }
 
   /** How many have not been looked at yet: those that are parked have. */
@@ -36,11 +37,18 @@ export class Backlog {
   }
 
   push(emission: Emission): void {
+    this.#length++;
     this.#queue.push(emission);
   }
 
   /** The next batch, of up to `most`: what waited for a key goes before what came after it. */
   take(most: number): Batch {
+    const batch = this.#take(most);
+    this.#length -= batch.emissions.length;
+    return batch;
+  }
+
+  #take(most: number): Batch {
     const lanes = this.#lanes;
     const emissions: Emission[] = [];
     if (lanes === undefined) {
@@ -95,11 +103,14 @@ export class Backlog {
 
   /** Takes out all that `gone` says. */
   remove(gone: (emission: Emission) => boolean): readonly Emission[] {
-    return [...(this.#lanes?.remove(gone) ?? []), ...this.#queue.remove(gone)];
+    const removed = [...(this.#lanes?.remove(gone) ?? []), ...this.#queue.remove(gone)];
+    this.#length -= removed.length;
+    return removed;
   }
 
   clear(): void {
     this.#queue.clear();
     this.#lanes?.clear();
+    this.#length = 0;
   }
 }

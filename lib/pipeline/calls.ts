@@ -149,7 +149,7 @@ export class Calls implements AttemptOwner {
 
   /** An attempt that was made for no emission yet goes on with one: its key, which was free, is busy from now on. */
   #goOn(call: Attempt, emission: Emission): void {
-    call.deliver(emission, emission.key === undefined ? NO_KEYS : this.#caller.occupy(emission));
+    call.goOn(emission, emission.key === undefined ? NO_KEYS : this.#caller.occupy(emission));
     this.#start(call);
   }
 
@@ -183,6 +183,7 @@ export class Calls implements AttemptOwner {
     });
   }
 
+  /** An attempt that went on has ended. */
   settle(call: Attempt, failed: boolean, error?: unknown): void {
     // It has settled before, exceeded its time, or shutdown gave it up: nobody waits for it any more.
     if (!this.#running.delete(call)) return;
