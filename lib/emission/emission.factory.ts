@@ -5,7 +5,8 @@ import { InvalidEmissionError } from './emission.errors.js';
 import type { Emission } from './emission.js';
 import { Ids } from './ids.js';
 import { quote } from './quote.js';
-import { ShapedPlace, shapeBudget } from './shapes.js';
+import { ShapeBudget } from './shape.budget.js';
+import { ShapedPlace } from './shapes.js';
 import { sealed, snapshot } from './snapshot.js';
 import type { TopicRouter } from './topics.js';
 import { Tracing, type Tracer } from './tracing.js';
@@ -80,7 +81,7 @@ export class EmissionFactory {
   /** Names that passed the check, so that each pays for that once. */
   readonly #names = new Map<string, KnownName>();
   #topicsVersion = -1;
-  #shapes = shapeBudget();
+  #shapes = ShapeBudget.whole();
   #last: KnownName | undefined;
 
   constructor(
@@ -154,13 +155,15 @@ export class EmissionFactory {
   #known(name: string): KnownName {
     if (this.#topicsVersion !== this.#topics.version || this.#names.size > REMEMBERED_NAMES) {
       this.#names.clear();
+      this.#last = undefined;
       this.#topicsVersion = this.#topics.version;
-      this.#shapes = shapeBudget();
+      this.#shapes = ShapeBudget.whole();
     } else if (name === this.#last?.name) return this.#last;
     let known = this.#names.get(name);
     if (known === undefined) {
       assertName(name);
-      known = { name, topic: this.#topics.topicOf(name), place: new ShapedPlace(this.#shapes) };
+      const place = new ShapedPlace(this.#shapes.share());
+      known = { name, topic: this.#topics.topicOf(name), place };
       this.#names.set(name, known);
     }
     return (this.#last = known);

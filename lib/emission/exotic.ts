@@ -32,3 +32,22 @@ export function isExotic(value: object): boolean {
     isForeign(value)
   );
 }
+
+/** Whether objects with this prototype may be those of a class that JavaScript or the platform brings: a date, an error, bytes. */
+export function isNative(prototype: object): boolean {
+  for (
+    let each: object | null = prototype;
+    each !== null && each !== Object.prototype;
+    each = Object.getPrototypeOf(each) as object | null
+  ) {
+    const { constructor } = each;
+    if (
+      Object.hasOwn(each, 'constructor') &&
+      NATIVE.test(Function.prototype.toString.call(constructor))
+    )
+      return true;
+  }
+  return false;
+}
+
+const NATIVE = /\{\s*\[native code\]\s*\}\s*$/;

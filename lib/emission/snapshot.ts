@@ -87,11 +87,15 @@ function shapedOrNot(value: object, place: ShapedPlace): object | undefined {
     const copied = shapedCopy(value, place, copyPart);
     return copied === NOT_PLAIN ? undefined : copied;
   } catch {
+    place.failed();
     return undefined;
   } finally {
     partWalk = undefined;
   }
 }
+
+/** Bytes, or something that is refused: made once, as making one costs more than a copy. */
+const NO_PART = new Error('it cannot be a part of what has a shape');
 
 /** Of all parts of one snapshot that are copied carefully: together they have no more values than others. */
 let partWalk: Walk | undefined;
@@ -105,11 +109,9 @@ const copyPart: CopyPart = (part, place) => {
     partWalk ??= walkFrom(0);
     partWalk.depth = place.depth;
     const copied = copy(part as object, partWalk);
-    if (isUnfrozen(copied)) throw new Uncopyable('it is handed out');
-    return copied;
-  }
-  if (type === 'function' || type === 'symbol') throw new Uncopyable(describeRefused(part));
-  return part;
+    if (!isUnfrozen(copied)) return copied;
+  } else if (type !== 'function' && type !== 'symbol') return part;
+  throw NO_PART;
 };
 
 function copy(value: object, walk: Walk): unknown {

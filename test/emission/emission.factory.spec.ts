@@ -33,6 +33,15 @@ describe('An emission', () => {
     });
   });
 
+  it('has the topic that its name has got, also when another name was refused in between', () => {
+    const topics = new TopicRouter();
+    const create = factory({}, topics);
+    expect(create('order.created').topic).toBeUndefined();
+    topics.register('orders', ['order.created']);
+    expect(() => create('not a name')).toThrow(InvalidEmissionError);
+    expect(create('order.created').topic).toBe('orders');
+  });
+
   it('is frozen: envelope, payload and metadata', () => {
     const emission = factory()('order.created', { lines: [{ n: 1 }] }, { by: { who: 'me' } });
     expect(changeable(emission)).toEqual([]);

@@ -1,7 +1,8 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import * as fc from 'fast-check';
 import { EmissionsError } from 'nestjs-emissions';
-import { ShapedPlace, shapeBudget } from '../../lib/emission/shapes.js';
+import { ShapeBudget } from '../../lib/emission/shape.budget.js';
+import { ShapedPlace } from '../../lib/emission/shapes.js';
 import { snapshot } from '../../lib/emission/snapshot.js';
 import { changeable } from '../support/parts.js';
 import { anything, hostile } from '../support/payloads.js';
@@ -9,7 +10,7 @@ import { anything, hostile } from '../support/payloads.js';
 /** More often than something has to be met before it has a shape, and its parts, and theirs. */
 const OFTEN = 40;
 
-const place = (): ShapedPlace => new ShapedPlace(shapeBudget());
+const place = (): ShapedPlace => new ShapedPlace(ShapeBudget.whole());
 const shapeAt = (at: ShapedPlace, value: object) =>
   at.shapeOf(value, Object.getPrototypeOf(value) as object);
 const order = (n: number) => ({
@@ -262,33 +263,47 @@ describe('Places with shapes', () => {
     expect(often({ only5: [1] }, at)).toStrictEqual({ only5: [1] });
   });
 
-  it('remember no shape of objects whose fields are others each time', () => {
-    const budget = shapeBudget();
-    const { left } = budget;
-    const at = new ShapedPlace(budget);
-    for (let n = 0; n < 1_000; n++) {
-      expect(snapshot({ [`user-${n}`]: { online: true } }, 'payload', at)).toStrictEqual({
-        [`user-${n}`]: { online: true },
-      });
-    }
-    expect(budget.left).toBe(left);
+  it('give the shapes to whoever is met most, also among others', () => {
+    const at = place();
+    for (let n = 0; n < OFTEN; n++)
+      for (const value of [{ a: 1, b: 2 }, { a: 1, b: 2, c: 3 }, { [`only${n}`]: 1 }])
+        expect(snapshot(value, 'payload', at)).toStrictEqual(value);
+    expect(shapeAt(at, { a: 0, b: 0 })).toBeDefined();
+    expect(shapeAt(at, { a: 0, b: 0, c: 0 })).toBeDefined();
   });
 
-  it('remember nothing more when the budget of the application is spent', () => {
-    const budget = { left: 2 };
-    const first = new ShapedPlace(budget);
-    often({ a: { b: { c: 1 } } }, first);
-    expect(budget.left).toBe(0);
-    const second = new ShapedPlace(budget);
-    expect(often({ a: { b: 1 } }, second)).toStrictEqual({ a: { b: 1 } });
-    expect(shapeAt(second, { a: {} })).toBeUndefined();
-    expect(shapeAt(first, { a: {} })).toBeDefined();
+  it('remember no shape of objects whose fields are others each time, or too many', () => {
+    const at = place();
+    for (let n = 0; n < 500; n++) {
+      const online = { [`user-${n}`]: { online: true } };
+      expect(snapshot(online, 'payload', at)).toStrictEqual(online);
+      expect(shapeAt(at, online)).toBeUndefined();
+    }
+    const fields = (count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, n) => [`f${n}`, n]));
+    expect(often(fields(65), at)).toStrictEqual(fields(65));
+    expect(shapeAt(at, fields(65))).toBeUndefined();
+    often(fields(64), at);
+    expect(shapeAt(at, fields(64))).toBeDefined();
+  });
+
+  it('use up a share of the budget, and none of the others', () => {
+    const budget = ShapeBudget.whole();
+    const first = budget.share();
+    const of = (n: number) => ({ [`field${n}`]: n });
+    for (let n = 0; !first.isSpent; n++) often(of(n), new ShapedPlace(first));
+    expect(budget.isSpent).toBe(false);
+    expect(shapeOfOften({ a: 1 }, first)).toBeUndefined();
+    expect(shapeOfOften({ a: 1 }, budget.share())).toBeDefined();
+
+    for (let n = 0; !budget.isSpent; n++) often(of(n), new ShapedPlace(budget.share()));
+    expect(shapeOfOften({ a: 1 }, budget.share())).toBeUndefined();
+    expect(often({ a: [1] }, new ShapedPlace(budget.share()))).toStrictEqual({ a: [1] });
   });
 
   it('copy without shapes where code must not be generated', () => {
     const generate = globalThis.Function;
-    const budget = shapeBudget();
-    const at = new ShapedPlace(budget);
+    const at = place();
     try {
       globalThis.Function = (() => {
         throw new EvalError('Code generation from strings disallowed for this context');
@@ -297,7 +312,48 @@ describe('Places with shapes', () => {
     } finally {
       globalThis.Function = generate;
     }
-    expect(budget.left).toBe(0);
     expect(shapeAt(at, order(1))).toBeUndefined();
   });
+
+  it('do not look at bytes one by one, wherever they are', () => {
+    const bytes = new Uint8Array(1_000_000);
+    const keys = jest.spyOn(Object, 'keys');
+    for (const make of [() => bytes, () => ({ file: bytes }), () => ({ parts: [bytes] })]) {
+      const at = place();
+      often({ file: null, parts: [] as unknown[] }, at);
+      for (let n = 0; n < OFTEN; n++) snapshot<unknown>(make(), 'payload', at);
+    }
+    keys.mockRestore();
+    expect(keys.mock.calls.filter(([of]) => ArrayBuffer.isView(of))).toEqual([]);
+  });
+
+  it('give shapes up where copying by them fails again and again', () => {
+    const at = place();
+    often({ file: null as unknown }, at);
+    for (let n = 0; n < OFTEN; n++) {
+      const taken = snapshot({ file: Buffer.from('x') }, 'payload', at);
+      expect(taken).toStrictEqual({ file: Buffer.from('x') });
+    }
+    expect(shapeAt(at, { file: null })).toBeUndefined();
+    expect(often({ file: null }, at)).toStrictEqual({ file: null });
+  });
+
+  it('take nothing for an instance of a class that may be a date or an error', () => {
+    class Failure extends Error {
+      code = 7;
+    }
+    const at = place();
+    often({ at: Object.create(Date.prototype) as Date }, at);
+    often(Object.assign(Object.create(Failure.prototype) as Failure, { code: 7 }), at);
+    const taken = snapshot(new Failure('boom'), 'payload', at);
+    expect([taken.message, taken.code, taken.stack]).toEqual(['boom', 7, expect.any(String)]);
+    expect(snapshot({ at: new Date(5) }, 'payload', at).at.getTime()).toBe(5);
+  });
 });
+
+/** The shape that a value has after it was often at a new place. */
+function shapeOfOften(value: object, budget: ShapeBudget): unknown {
+  const at = new ShapedPlace(budget);
+  often(value, at);
+  return shapeAt(at, value);
+}
