@@ -34,6 +34,7 @@ import {
 } from './emissions.options.js';
 import { AMBIENT_TRANSACTIONS } from './emission/transaction-source.js';
 import { Emissions } from './emissions.service.js';
+import { Emitter } from './emitter.js';
 import { CascadeGuard } from './handlers/cascade.guard.js';
 import { CriticalHandlers } from './handlers/critical.handlers.js';
 import { HandlerExplorer } from './handlers/handler.explorer.js';
@@ -43,6 +44,7 @@ import { Ledger } from './pipeline/ledger.js';
 import { Pipeline } from './pipeline/pipeline.js';
 import { PipelinePlanner } from './pipeline.plan.js';
 import { RefusedModule } from './refused.module.js';
+import { Recording } from './recording.js';
 import { Subscriptions } from './subscriptions.js';
 import { Transactions } from './transactions.js';
 import { Vitals } from './vitals.js';
@@ -150,6 +152,8 @@ const providers: Provider[] = [
   BufferedExplorer,
   HandlerExplorer,
   AdapterExplorer,
+  Emitter,
+  Recording,
   Emissions,
   EmissionsLauncher,
   Vitals,

@@ -1,24 +1,14 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { Observable } from 'rxjs';
 import { BufferContext } from './buffer/buffer.context.js';
-import { BufferClosedError, BufferNotStartedError } from './buffer/buffer.errors.js';
 import type { EmissionBuffer } from './buffer/emission-buffer.js';
-import type { UnitContext, UnitOfWork } from './buffer/unit-of-work.js';
+import type { UnitContext } from './buffer/unit-of-work.js';
 import type { EmissionAdapter } from './emission/adapter.js';
 import type { EmissionCatalog } from './emission/catalog.js';
 import type { ConsumerSettings } from './emission/consumer.options.js';
-import { assertName } from './emission/emission-name.js';
 import { emissionTypeOf } from './emission/emission-type.decorator.js';
-import {
-  ConfigurationError,
-  InvalidEmissionError,
-  PayloadError,
-} from './emission/emission.errors.js';
-import {
-  EmissionFactory,
-  type EmissionOrigin,
-  type EmitOptions,
-} from './emission/emission.factory.js';
+import { ConfigurationError, InvalidEmissionError } from './emission/emission.errors.js';
+import type { EmitOptions } from './emission/emission.factory.js';
 import type { Emission } from './emission/emission.js';
 import type { EmissionPattern } from './emission/pattern.js';
 import { quote } from './emission/quote.js';
@@ -26,7 +16,7 @@ import { Tracing } from './emission/tracing.js';
 import type { TransactionSource } from './emission/transaction-source.js';
 import { EmissionStreams } from './emission.streams.js';
 import { EMISSIONS_OPTIONS, type ResolvedEmissionsOptions } from './emissions.options.js';
-import { CascadeGuard } from './handlers/cascade.guard.js';
+import { Emitter } from './emitter.js';
 import type { EmissionHandler } from './handlers/handler.js';
 import type { HandlerOptions } from './handlers/handler.options.js';
 import type { HandledPayload } from './handlers/on-emission.decorator.js';
@@ -34,29 +24,16 @@ import type { EmissionStatus, Ledger } from './pipeline/ledger.js';
 import { ConsumerNameError } from './pipeline/pipeline.errors.js';
 import { Pipeline } from './pipeline/pipeline.js';
 import { adapterDestination } from './adapter.destination.js';
+import { notWork } from './not-work.js';
 import { PipelinePlanner, type PipelinePlan } from './pipeline.plan.js';
+import { Recording, type RecordOptions } from './recording.js';
 import { Subscriptions, type Subscriber, type Subscription } from './subscriptions.js';
-import type { EmissionDropped } from './telemetry/channels.js';
-import { signal } from './telemetry/signal.js';
 import { Transactions } from './transactions.js';
 
 const SETTLE_TIMEOUT_MS = 4_000;
-const REMEMBERED_NAMES = 10_000;
-const NO_ORIGIN: EmissionOrigin = Object.freeze({});
 
 /** Names outside the catalog: theirs is any payload. */
 type Uncatalogued<N extends string> = N extends keyof EmissionCatalog ? never : N;
-
-/** What `record` emits, and how. */
-export interface RecordOptions<T> extends EmitOptions {
-  /** The name emitted with the result of the work. */
-  success: string;
-  /** The name emitted with the error, when the work throws or its result is an `Error`. */
-  failure?: string;
-  metadata?: Readonly<Record<string, unknown>>;
-  /** Makes the payload of `success` from the result; default: the result. */
-  payload?: (result: T) => unknown;
-}
 
 /**
  * Says what happened. Inject it where something happens and call `emit`; what becomes of it is decided with the unit of
@@ -64,13 +41,10 @@ export interface RecordOptions<T> extends EmitOptions {
  */
 @Injectable()
 export class Emissions {
-  readonly #logger = new Logger('Emissions');
-  readonly #warned = new Set<string>();
-
   constructor(
     private readonly buffers: BufferContext,
-    private readonly factory: EmissionFactory,
-    private readonly guard: CascadeGuard,
+    private readonly emitter: Emitter,
+    private readonly recording: Recording,
     private readonly pipeline: Pipeline,
     private readonly subscriptions: Subscriptions,
     private readonly streams: EmissionStreams,
@@ -121,12 +95,12 @@ export class Emissions {
   ): Emission<EmissionCatalog[N]> | undefined;
   emit(first: unknown, second?: unknown, third?: unknown, fourth?: unknown): Emission | undefined {
     if (typeof first === 'string')
-      return this.#emit(first, second, third as never, fourth as never);
+      return this.emitter.emit(first, second, third as never, fourth as never);
     const type = emissionTypeOf(first);
     if (type === undefined || typeof first === 'function') throw notAnEmission(first);
     const options = third as EmitOptions | undefined;
     const key = options?.key ?? type.key?.(first as never);
-    return this.#emit(
+    return this.emitter.emit(
       type.name,
       first,
       second as never,
@@ -215,31 +189,7 @@ export class Emissions {
    * @throws ConfigurationError when the options are none, or the work or `payload` is no function, before the work begins
    */
   async record<T>(options: RecordOptions<T>, work: () => T | Promise<T>): Promise<T> {
-    checkRecord(options, work);
-    const { success, failure, metadata, payload, ...emitOptions } = options;
-    assertName(success);
-    if (failure !== undefined) assertName(failure);
-    const initializedAt = this.factory.clock.now();
-    let result: T;
-    try {
-      result = await work();
-    } catch (error) {
-      if (failure !== undefined)
-        this.#emitFailure(failure, error, metadata, emitOptions, initializedAt);
-      throw error;
-    }
-    if (result instanceof Error && failure !== undefined) {
-      this.#emitFailure(failure, result, metadata, emitOptions, initializedAt);
-    } else {
-      this.#emit(
-        success,
-        payload === undefined ? result : payload(result),
-        metadata,
-        emitOptions,
-        initializedAt,
-      );
-    }
-    return result;
+    return this.recording.record(options, work);
   }
 
   /**
@@ -362,121 +312,6 @@ export class Emissions {
         `emissions remembered.`,
     );
   }
-
-  #emit(
-    name: string,
-    payload: unknown,
-    metadata: Readonly<Record<string, unknown>> | undefined,
-    options: EmitOptions | undefined,
-    initializedAt?: number,
-  ): Emission | undefined {
-    const unit = this.buffers.current();
-    const buffer = unit?.buffer;
-    if (buffer?.isOpen !== true)
-      return this.#emitUnbuffered(name, payload, metadata, options, unit, initializedAt);
-    const emission = this.#create(name, payload, metadata, options, unit, initializedAt);
-    buffer.add(emission);
-    return emission;
-  }
-
-  #emitFailure(
-    name: string,
-    error: unknown,
-    metadata: Readonly<Record<string, unknown>> | undefined,
-    options: EmitOptions,
-    initializedAt: number,
-  ): void {
-    try {
-      try {
-        this.#emit(name, error, metadata, options, initializedAt);
-      } catch (refusal) {
-        if (!(refusal instanceof PayloadError)) throw refusal;
-        // Errors of HTTP clients and drivers hold sockets and requests.
-        this.#emit(name, essenceOf(error), metadata, options, initializedAt);
-      }
-    } catch (refusal) {
-      this.#logger.error(
-        `'${name}' could not be emitted; the error it reports goes to the caller.`,
-        refusal instanceof Error ? refusal.stack : refusal,
-      );
-    }
-  }
-
-  #create(
-    name: string,
-    payload: unknown,
-    metadata: Readonly<Record<string, unknown>> | undefined,
-    options: EmitOptions | undefined,
-    unit: UnitOfWork | undefined,
-    initializedAt: number | undefined,
-  ): Emission {
-    const shared = unit?.origin.resolve();
-    const origin =
-      initializedAt === undefined ? shared : Object.assign({}, shared, { initializedAt });
-    const emission = this.factory.create(name, payload, metadata, options, origin ?? NO_ORIGIN);
-    if (shared === undefined) return emission;
-    shared.begun(emission.id);
-    if (shared.cause !== undefined) this.guard.check(emission, shared.cause, options);
-    return emission;
-  }
-
-  #emitUnbuffered(
-    name: string,
-    payload: unknown,
-    metadata: Readonly<Record<string, unknown>> | undefined,
-    options: EmitOptions | undefined,
-    unit: UnitOfWork | undefined,
-    initializedAt: number | undefined,
-  ): Emission | undefined {
-    assertName(name);
-    const buffer = unit?.buffer;
-    // What was emitted after a unit of work failed must not leave, and one that is being committed may still fail.
-    if (this.options.unbuffered === 'deliver' && (buffer === undefined || buffer.isDelivered)) {
-      const emission = this.#create(name, payload, metadata, options, unit, initializedAt);
-      this.#deliverNow(emission);
-      return emission;
-    }
-    this.#drop(name, buffer === undefined ? 'unbuffered' : 'buffer-closed');
-    if (this.options.unbuffered !== 'throw') return undefined;
-    throw buffer === undefined
-      ? new BufferNotStartedError(`emit('${name}')`)
-      : new BufferClosedError(name, buffer.state);
-  }
-
-  #deliverNow(emission: Emission): void {
-    const waiting = this.pipeline.offer([emission]);
-    waiting?.catch((error: unknown) => {
-      this.#drop(emission.name, 'overflow');
-      this.#logger.error(
-        `'${emission.name}' was emitted without a buffer and could not be handed over.`,
-        error instanceof Error ? error.stack : error,
-      );
-    });
-  }
-
-  #drop(name: string, reason: EmissionDropped['reason']): void {
-    signal('emissions:emission:dropped', () => ({ reason, emission: name, count: 1 }));
-    // What is thrown says it already.
-    if (this.options.unbuffered === 'throw') return;
-    const known = `${reason}:${name}`;
-    if (this.#warned.has(known) || this.#warned.size >= REMEMBERED_NAMES) return;
-    this.#warned.add(known);
-    this.#logger.warn(
-      reason === 'buffer-closed'
-        ? `'${name}' was emitted after its unit of work had ended, and was dropped: await what emits, or give it a run() of its own.`
-        : `'${name}' was emitted while no buffer was active, and was dropped: put EmissionsInterceptor on the route (read-only ` +
-            `methods need @Buffered() too), wrap the work in emissions.run(), or set the option unbuffered: 'deliver'. Said once per name.`,
-    );
-  }
-}
-
-/** Of an error, what can always be copied. */
-function essenceOf(error: unknown): Error {
-  const { name, message, stack, code } = Object(error) as NodeJS.ErrnoException;
-  const essence = new Error(typeof message === 'string' ? message : quote(error));
-  if (typeof name === 'string') essence.name = name;
-  if (typeof stack === 'string') essence.stack = stack;
-  return typeof code === 'string' ? Object.assign(essence, { code }) : essence;
 }
 
 function notAnEmission(value: unknown): InvalidEmissionError {
@@ -485,28 +320,5 @@ function notAnEmission(value: unknown): InvalidEmissionError {
       ? `emit got ${quote(value)}, whose class is not marked: write @EmissionType('some.name') above class ` +
           `${value.constructor?.name ?? '…'}, or emit('some.name', payload).`
       : `emit takes a name and a payload, or an instance of a class marked with @EmissionType, but got ${quote(value)}.`,
-  );
-}
-
-/** @throws ConfigurationError when `record` could not do what it is asked for */
-function checkRecord(options: RecordOptions<never>, work: unknown): void {
-  const line = "record({ success: 'import.done' }, async () => { … })";
-  if (typeof options !== 'object' || options === null) {
-    throw new ConfigurationError(
-      `record takes an object of options, but got ${quote(options)}. Write: emissions.${line}.`,
-    );
-  }
-  if (typeof work !== 'function') throw notWork(line, work);
-  if (options.payload !== undefined && typeof options.payload !== 'function') {
-    throw new ConfigurationError(
-      `record.payload takes a function, but got ${quote(options.payload)}. Write: (result) => …, which makes the payload of the result.`,
-    );
-  }
-}
-
-function notWork(line: string, got: unknown): ConfigurationError {
-  const [verb] = line.split('(', 1);
-  return new ConfigurationError(
-    `${verb} takes the work as a function, but got ${quote(got)}. Write: emissions.${line}.`,
   );
 }
