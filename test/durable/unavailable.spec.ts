@@ -1,3 +1,5 @@
+import { ok } from 'node:assert';
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import { ConfigurationError, EmissionsModule, OnEmission } from 'nestjs-emissions';
@@ -179,5 +181,17 @@ describe.each(DATABASES)('A schema on %s', (_, make) => {
     const refused = starting({ ...database.options, schema: 'pg_mine' });
     await expect(refused).rejects.toThrow(ConfigurationError);
     await expect(refused).rejects.toThrow(/not beginning with pg_, but got 'pg_mine'/);
+  });
+});
+
+describe('A fault of the program while the database is asked', () => {
+  it.each<[string, () => unknown]>([
+    ['an argument of the wrong type', () => Buffer.alloc('x' as never)],
+    ['a file that is missing', () => readFileSync('/nowhere/at/all')],
+    ['an assertion', () => ok(false)],
+    ['an error without a code', () => JSON.parse('{')],
+  ])('is not blamed on the database: %s', async (_, fault) => {
+    const asked = withDatabase({ connectionString: 'postgres://localhost/x' }, async () => fault());
+    await expect(asked).rejects.not.toBeInstanceOf(DatabaseUnavailableError);
   });
 });

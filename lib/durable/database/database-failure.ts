@@ -7,6 +7,12 @@ import type { DurableOptions } from '../durable.options.js';
 const WITHOUT_CODE =
   /^(timeout (exceeded|expired)|Connection terminated|The server does not support SSL|There was an error establishing an SSL|SASL: )/;
 
+/** System calls on sockets and names; others are about files. */
+const ON_THE_WAY = /^(connect|getaddrinfo|query|read|write|shutdown)/;
+
+/** Node's own codes, but for those of connections. */
+const OF_THE_PROGRAM = /^(ERR_(?!TLS|SSL|SOCKET)|MODULE_NOT_FOUND)/;
+
 const MENDS: readonly (readonly [code: RegExp, mend: string])[] = [
   [/^28|^SASL: /, 'Mend the user and the password there'],
   [/^3D/, 'Make it, or name another there'],
@@ -40,13 +46,21 @@ export async function withDatabase<T>(
   }
 }
 
-/** What comes from a database, or the way there, has a code, or is known; a fault of the program is neither. */
+/** What comes from a database, or the way there, has a code, or is known; so have faults of the program, which are told by theirs. */
 export function isOfDatabase(error: unknown): boolean {
   if (error instanceof EmissionsError) return false;
-  const { message, errors } = Object(error) as { message?: unknown; errors?: unknown };
+  const { message, errors, syscall } = Object(error) as Partial<Said>;
   if (Array.isArray(errors) && errors.some(isOfDatabase)) return true;
   const code = codeOf(error);
-  return code === undefined ? WITHOUT_CODE.test(String(message)) : code !== 'ERR_ASSERTION';
+  if (code === undefined) return WITHOUT_CODE.test(String(message));
+  if (typeof syscall === 'string') return ON_THE_WAY.test(syscall);
+  return !OF_THE_PROGRAM.test(code);
+}
+
+interface Said {
+  readonly message: unknown;
+  readonly errors: unknown;
+  readonly syscall: unknown;
 }
 
 /** Connecting to a name with several addresses fails several times, and says nothing itself. */
