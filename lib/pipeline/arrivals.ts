@@ -47,11 +47,7 @@ export class Arrivals {
       if (asks && !mayGoOn()) break;
     }
     if (this.waiting) return true;
-    // What is done with is not to be kept in memory.
-    this.#batch = [];
-    this.#to = [];
-    this.#emission = 0;
-    this.#consumer = 0;
+    this.#forget();
     return false;
   }
 
@@ -63,8 +59,16 @@ export class Arrivals {
     while (this.waiting) {
       const emission = this.#next();
       for (const taker of this.#to) taker.queue(emission);
-      this.#consumer = this.#to.length;
     }
+    this.#forget();
+  }
+
+  /** What is done with is not to be kept in memory. */
+  #forget(): void {
+    this.#batch = [];
+    this.#to = [];
+    this.#emission = 0;
+    this.#consumer = 0;
   }
 
   #next(): Emission {

@@ -14,7 +14,7 @@ export interface AttemptOwner {
   settle(attempt: Attempt, failed: boolean, error?: unknown): void;
 }
 
-/** An owner that waits for a promise instead, and needs not be told. */
+/** Makes an owner that waits for a promise instead, and needs not be told. */
 export function awaited(name: string): AttemptOwner {
   return { name, settle: () => {} };
 }
@@ -79,6 +79,7 @@ export class Attempt implements SingleCall {
 
   /** How many that are. */
   get size(): number {
+    if (this.#of === undefined) return 0;
     return Array.isArray(this.#of) ? this.#of.length : 1;
   }
 

@@ -26,6 +26,7 @@ describe('A queue', () => {
     const operation = fc.oneof(
       { weight: 5, arbitrary: fc.record({ push: fc.integer({ min: 1, max: 40 }) }) },
       { weight: 4, arbitrary: fc.record({ shift: fc.integer({ min: 1, max: 40 }) }) },
+      { weight: 4, arbitrary: fc.record({ swap: fc.integer({ min: 1, max: 40 }) }) },
       { weight: 1, arbitrary: fc.constant({ clear: true }) },
     );
 
@@ -43,6 +44,12 @@ describe('A queue', () => {
           } else if ('shift' in step) {
             taken.model = model.splice(0, step.shift);
             taken.queue = taken.model.map(() => queue.shift());
+          } else if ('swap' in step) {
+            for (let i = 0; i < step.swap && model.length > 0; i++) {
+              model.push(next);
+              taken.model.push(model.shift()!);
+              taken.queue.push(queue.swap(next++));
+            }
           } else {
             queue.clear();
             model.length = 0;
