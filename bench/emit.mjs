@@ -135,8 +135,8 @@ function bare(make) {
  * promise for each unit of work; for each emission the time, an identifier, a frozen envelope, and an asynchronous context
  * for its handlers, outside that of whoever emitted, which each enters anew, as none may leave anything in it for the next; for
  * each call an object that says which attempt it is, and a handler that throws harms nobody. Handlers that return promises are
- * waited for, and have a context each, as what they emit is kept apart. No patterns, no queues, no bounds, no retries, no
- * telemetry.
+ * waited for, and have a context each, as what one of them emits is handed over when it has succeeded, and discarded when it has
+ * failed; who is waited for is known, as shutdown has to give them up. No patterns, no queues, no bounds, no retries, no telemetry.
  */
 function floor({ handlers: count, isAsync = false, copies = false }) {
   return async () => {
@@ -161,23 +161,48 @@ function floor({ handlers: count, isAsync = false, copies = false }) {
     const work = () => {
       for (let i = 0; i < 3; i++) emit();
     };
-    let pending = 0;
+    const pending = [];
     let failed = 0;
-    const over = () => pending--;
-    const contextOf = (cause) => {
-      storage.enterWith({ cause, buffer: undefined });
+    const contextOf = (unit) => {
+      storage.enterWith(unit);
       return new AsyncResource('handler');
     };
     const call = (method, emission) => method(emission.payload, emission, { attempt: 1, handlerId: method.name });
+    const alone = (unit, method) => {
+      storage.enterWith(unit);
+      return call(method, unit.cause);
+    };
+    const over = (unit) => {
+      const last = pending.pop();
+      if (last !== unit) pending[(last.at = unit.at)] = last;
+    };
+    const follow = (result, unit) => {
+      unit.at = pending.push(unit) - 1;
+      result.then(
+        () => {
+          over(unit);
+          if (unit.buffer !== undefined) handOver(unit.buffer);
+        },
+        () => {
+          over(unit);
+          unit.buffer = undefined;
+          failed++;
+        },
+      );
+    };
+    const waitFor = (emission, method) => {
+      const unit = { cause: emission, buffer: undefined, at: -1 };
+      follow(outside.runInAsyncScope(alone, undefined, unit, method), unit);
+    };
     const handle = (emission) => {
       let context;
       for (const method of methods) {
-        if (context === undefined || isAsync) context = outside.runInAsyncScope(contextOf, undefined, emission);
         try {
-          const result = context.runInAsyncScope(call, undefined, method, emission);
-          if (result === undefined) continue;
-          pending++;
-          result.then(over, over);
+          if (isAsync) waitFor(emission, method);
+          else {
+            context ??= outside.runInAsyncScope(contextOf, undefined, { cause: emission, buffer: undefined, at: -1 });
+            context.runInAsyncScope(call, undefined, method, emission);
+          }
         } catch {
           failed++;
         }
@@ -187,16 +212,19 @@ function floor({ handlers: count, isAsync = false, copies = false }) {
       for (const emission of committed) handle(emission);
       committed.length = 0;
     };
+    const handOver = (buffer) => {
+      if (committed.length === 0) setImmediate(deliver);
+      committed.push(...buffer);
+    };
     const step = () => {
       const unit = { buffer: [] };
       storage.run(unit, work);
-      if (committed.length === 0) setImmediate(deliver);
-      committed.push(...unit.buffer);
+      handOver(unit.buffer);
       return Promise.resolve();
     };
     const finish = async () => {
       do await new Promise(setImmediate);
-      while (pending > 0);
+      while (pending.length > 0);
     };
     const { figure, emitted } = await time(step, 3, finish);
     if (failed > 0) throw new Error(`${failed} calls failed.`);
