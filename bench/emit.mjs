@@ -38,7 +38,15 @@ function check(handlers, count, emitted) {
   }
 }
 
-function ours({ handlers: count, isAsync = false, snapshot = 'deep', per = 3 }) {
+/** Payloads with eight sets of fields. */
+const varied = Array.from({ length: 8 }, (_, i) => ({
+  ...payload(1),
+  ...(i & 1 && { coupon: 'WELCOME' }),
+  ...(i & 2 && { gift: true }),
+  ...(i & 4 && { vat: 'DE811' }),
+}));
+
+function ours({ handlers: count, isAsync = false, snapshot = 'deep', per = 3, payloads = [payload(1)] }) {
   return async () => {
     const Handlers = handlersClass(count, isAsync, OnEmission('order.created'));
     const app = await application({
@@ -46,9 +54,9 @@ function ours({ handlers: count, isAsync = false, snapshot = 'deep', per = 3 }) 
       providers: [Handlers],
     });
     const emissions = app.get(Emissions);
-    const order = payload(1);
+    let next = 0;
     const work = () => {
-      for (let i = 0; i < per; i++) emissions.emit('order.created', order);
+      for (let i = 0; i < per; i++) emissions.emit('order.created', payloads[next++ % payloads.length]);
     };
     const { figure, emitted } = await time(() => emissions.run(work), per, () => emissions.settled({ timeoutMs: 60_000 }));
     check(app.get(Handlers), count, emitted);
@@ -264,6 +272,10 @@ for (const per of [1, 100]) {
   contenders[`event-emitter 3×sync, ${per} a time`] = { run: eventEmitter({ handlers: 3, per }), label: 'does less' };
 }
 const less = 'does much less: no Nest, no isolation';
+contenders['emissions 3×sync, varied'] = {
+  run: ours({ handlers: 3, payloads: varied }),
+  label: 'payloads with eight sets of fields in turns',
+};
 contenders['mitt 3×sync'] = {
   label: less,
   run: bare((listener) => {

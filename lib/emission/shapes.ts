@@ -5,7 +5,7 @@ import type { ShapeBudget } from './shape.budget.js';
 const { freeze, keys: keysOf, prototype: PLAIN } = Object;
 
 /** How many shapes the values at one place may have before they are copied without, and how many may be on their way to one. */
-const SHAPES_A_PLACE = 4;
+const SHAPES_A_PLACE = 8;
 /** How often the same fields have to be met before it pays to write a function for them. */
 const MET_BEFORE = 8;
 /** When fields that cannot have a shape, as one holds bytes, are asked again: there may be none the next time. */

@@ -248,19 +248,13 @@ describe('Places with shapes', () => {
     expect(Math.min(outcomes.copied, outcomes.refused)).toBeGreaterThan(20);
   });
 
-  it('remember four shapes, and no more', () => {
+  it('remember eight shapes, and no more', () => {
     const at = place();
-    for (let n = 0; n < 6; n++) often({ [`only${n}`]: n }, at);
-    const known = Array.from({ length: 6 }, (_, n) => shapeAt(at, { [`only${n}`]: 0 }));
-    expect(known.map((shape) => shape !== undefined)).toEqual([
-      true,
-      true,
-      true,
-      true,
-      false,
-      false,
-    ]);
-    expect(often({ only5: [1] }, at)).toStrictEqual({ only5: [1] });
+    const only = (n: number) => ({ [`only${n}`]: n });
+    for (let n = 0; n < 10; n++) often(only(n), at);
+    const known = Array.from({ length: 10 }, (_, n) => shapeAt(at, only(n)) !== undefined);
+    expect(known).toEqual([...Array.from({ length: 8 }, () => true), false, false]);
+    expect(often({ only9: [1] }, at)).toStrictEqual({ only9: [1] });
   });
 
   it('give the shapes to whoever is met most, also among others', () => {
