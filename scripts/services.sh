@@ -41,7 +41,14 @@ alive() {
   [ -s "$f" ] || return 1
   p=$(head -n1 "$f"); [ -n "$p" ] && [ -d "/proc/$p" ] || return 1
   [ "$(awk '{print $3}' "/proc/$p/stat" 2>/dev/null)" != Z ] || return 1
-  tr '\0' ' ' <"/proc/$p/cmdline" 2>/dev/null | grep -qE "$2"
+  # While a process becomes another program (exec), its command line is empty for a moment.
+  local line=''
+  for _ in 1 2 3 4 5 6 7 8 9 10; do
+    line=$(tr '\0' ' ' <"/proc/$p/cmdline" 2>/dev/null) || return 1
+    [ -n "$line" ] && break
+    sleep 0.02
+  done
+  grep -qE "$2" <<<"$line"
 }
 wait_for() { # wait_for <name> <test command...>
   local name=$1 t0; shift; t0=$(ms)
