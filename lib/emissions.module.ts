@@ -44,7 +44,7 @@ import { Ledger } from './pipeline/ledger.js';
 import { Pipeline } from './pipeline/pipeline.js';
 import { PipelinePlanner } from './pipeline.plan.js';
 import { RefusedModule } from './refused.module.js';
-import { Recording } from './recording.js';
+import { WorkReporter } from './work.reporter.js';
 import { Subscriptions } from './subscriptions.js';
 import { Transactions } from './transactions.js';
 import { Vitals } from './vitals.js';
@@ -153,7 +153,7 @@ const providers: Provider[] = [
   HandlerExplorer,
   AdapterExplorer,
   Emitter,
-  Recording,
+  WorkReporter,
   Emissions,
   EmissionsLauncher,
   Vitals,

@@ -26,7 +26,7 @@ import { Pipeline } from './pipeline/pipeline.js';
 import { adapterDestination } from './adapter.destination.js';
 import { notWork } from './not-work.js';
 import { PipelinePlanner, type PipelinePlan } from './pipeline.plan.js';
-import { Recording, type RecordOptions } from './recording.js';
+import { WorkReporter, type RecordOptions } from './work.reporter.js';
 import { Subscriptions, type Subscriber, type Subscription } from './subscriptions.js';
 import { Transactions } from './transactions.js';
 
@@ -44,7 +44,7 @@ export class Emissions {
   constructor(
     private readonly buffers: BufferContext,
     private readonly emitter: Emitter,
-    private readonly recording: Recording,
+    private readonly reporter: WorkReporter,
     private readonly pipeline: Pipeline,
     private readonly subscriptions: Subscriptions,
     private readonly streams: EmissionStreams,
@@ -189,7 +189,7 @@ export class Emissions {
    * @throws ConfigurationError when the options are none, or the work or `payload` is no function, before the work begins
    */
   async record<T>(options: RecordOptions<T>, work: () => T | Promise<T>): Promise<T> {
-    return this.recording.record(options, work);
+    return this.reporter.record(options, work);
   }
 
   /**

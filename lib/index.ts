@@ -55,7 +55,7 @@ export type { EmissionsFeature } from './emissions.feature-module.js';
 export type { EmissionsModuleExtras } from './emissions.module-definition.js';
 export type { EmissionsOptions, TenancyOptions, UnbufferedPolicy } from './emissions.options.js';
 export { Emissions } from './emissions.service.js';
-export type { RecordOptions } from './recording.js';
+export type { RecordOptions } from './work.reporter.js';
 export {
   CascadeDepthError,
   CrossTenantEmissionError,

@@ -1,4 +1,5 @@
-import type { CopyPart, ShapedPlace } from './shapes.js';
+import type { CopyPart } from './shape.js';
+import type { ShapedPlace } from './shaped-place.js';
 
 const { freeze, getOwnPropertySymbols, getPrototypeOf, hasOwn, prototype: PLAIN } = Object;
 const ARRAY = Array.prototype;
@@ -39,7 +40,7 @@ export function plainCopy<T extends object>(value: T): T | undefined {
 export function shapedCopy(
   value: object,
   place: ShapedPlace,
-  copyPart: CopyPart,
+  copyPart: CopyPart<ShapedPlace>,
 ): object | typeof NOT_PLAIN {
   if (place.depth === 0) valuesLeft = MAX_VALUES;
   if (place.isDeep) return copy(value, place.depth);
@@ -61,7 +62,7 @@ function copyArray(
   source: readonly unknown[],
   depth: number,
   place?: ShapedPlace,
-  copyPart?: CopyPart,
+  copyPart?: CopyPart<ShapedPlace>,
 ): object | typeof NOT_PLAIN {
   if (getPrototypeOf(source) !== ARRAY || (valuesLeft -= source.length) < 0) return NOT_PLAIN;
   // An array with a constructor of its own could make `slice` return anything.

@@ -6,7 +6,8 @@ import { handedOut, isHandedOut, isUnfrozen, type HandedOut } from './handed-out
 import { NOT_PLAIN, plainCopy, shapedCopy } from './plain-copy.js';
 import { quote } from './quote.js';
 import { readonlyDate, readonlyMap, readonlySet } from './readonly-collections.js';
-import type { CopyPart, ShapedPlace } from './shapes.js';
+import type { CopyPart } from './shape.js';
+import type { ShapedPlace } from './shaped-place.js';
 
 /** Deeper than this, neither JSON nor a person can follow. */
 const MAX_DEPTH = 500;
@@ -43,11 +44,10 @@ interface Walk {
  * frozen, bytes (typed arrays, buffers) and regular expressions with a state (`g`, `y`), is handed out as a copy to every
  * reader. Symbol keys and non-enumerable properties are left out.
  *
+ * @param root what it is, in messages
+ * @param place where payloads that are alike are copied, which takes less time once it knows their fields
  * @throws PayloadError naming the path of what cannot be copied: a function, a symbol, a promise, a cycle, a getter that
  * throws, something nested deeper than 500 levels, more than 2 million values
- *
- * @param root what it is, in messages
- * @param place where payloads that are alike are copied: from the second handful on that takes less time
  */
 export function snapshot<T>(value: T, root = 'payload', place?: ShapedPlace): T {
   if (typeof value !== 'object' || value === null) {
@@ -57,7 +57,8 @@ export function snapshot<T>(value: T, root = 'payload', place?: ShapedPlace): T 
     return value;
   }
   try {
-    const quick = place === undefined ? plainCopy(value) : shapedOrNot(value, place);
+    const quick =
+      place === undefined || place.isGivenUp ? plainCopy(value) : shapedOrNot(value, place);
     return (quick ?? copy(value, walkFrom(0))) as T;
   } catch (error) {
     const { message, cause, steps } = uncopyable(error);
@@ -101,7 +102,7 @@ const NO_PART = new Error('it cannot be a part of what has a shape');
 let partWalk: Walk | undefined;
 
 /** A part that is not plain, such as a date, is copied carefully; then the whole of it needs not be. */
-const copyPart: CopyPart = (part, place) => {
+const copyPart: CopyPart<ShapedPlace> = (part, place) => {
   const type = typeof part;
   if (type === 'object' && part !== null) {
     const quick = shapedCopy(part as object, place, copyPart);

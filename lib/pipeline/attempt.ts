@@ -4,9 +4,6 @@ import type { Emission } from '../emission/emission.js';
 import { NO_KEYS } from './backlog.js';
 import { DeliveryTimeoutError, PipelineClosedError, ShutdownError } from './pipeline.errors.js';
 
-/** With more slots than this, gaps are closed when most are gaps. */
-const SPARSE = 64;
-
 /** Who makes attempts, and is told how each that went on has ended. */
 export interface AttemptOwner {
   /** The consumer, for people. */
@@ -33,7 +30,7 @@ export class Attempt implements SingleCall {
   isIgnored = false;
   /** What is busy meanwhile. */
   keys: ReadonlySet<string> = NO_KEYS;
-  /** Its slot in {@link Running}; -1: it is not under way. */
+  /** Its slot among those under way; -1: it is not. */
   at = -1;
   readonly #owner: AttemptOwner;
   /** What it delivers: one emission, or several. */
@@ -131,54 +128,6 @@ export class Attempt implements SingleCall {
 
   #toAbort(): Abortion {
     return (this.#abortion ??= { controller: undefined, reason: undefined, timer: undefined });
-  }
-}
-
-/**
- * The attempts that are under way; each knows its slot, so that none has to be looked for. Slots become free in any order, and are
- * used again from the start whenever all are free, as they mostly are in no time.
- */
-export class Running {
-  #slots: (Attempt | undefined)[] = [];
-  #used = 0;
-  #count = 0;
-
-  /** All of them, in the order in which they began. */
-  get all(): readonly Attempt[] {
-    return this.#slots.filter((slot) => slot !== undefined);
-  }
-
-  add(attempt: Attempt): void {
-    if (this.#used > SPARSE && this.#used > this.#count * 4) this.#close();
-    attempt.at = this.#used++;
-    this.#slots[attempt.at] = attempt;
-    this.#count++;
-  }
-
-  /** @returns whether it was one of them */
-  delete(attempt: Attempt): boolean {
-    if (attempt.at < 0) return false;
-    this.#slots[attempt.at] = undefined;
-    attempt.at = -1;
-    if (--this.#count === 0) this.#used = 0;
-    return true;
-  }
-
-  /** Forgets them all, and returns them. */
-  clear(): readonly Attempt[] {
-    const { all } = this;
-    for (const attempt of all) attempt.at = -1;
-    this.#slots = [];
-    this.#used = 0;
-    this.#count = 0;
-    return all;
-  }
-
-  /** Closes the gaps. */
-  #close(): void {
-    this.#slots = [...this.all];
-    for (const [i, attempt] of this.#slots.entries()) attempt!.at = i;
-    this.#used = this.#slots.length;
   }
 }
 

@@ -4,11 +4,12 @@ import type { Destination } from '../emission/destination.js';
 import { PartialDeliveryError } from '../emission/emission.errors.js';
 import { isExpired, type Emission } from '../emission/emission.js';
 import { isThenable } from '../emission/is-thenable.js';
-import { Attempt, Running, type AttemptOwner } from './attempt.js';
+import { Attempt, type AttemptOwner } from './attempt.js';
 import { NO_KEYS } from './backlog.js';
 import { backoff } from './backoff.js';
 import type { ConsumerReport } from './consumer.report.js';
 import { DeliveryTimeoutError, ShutdownError } from './pipeline.errors.js';
+import { Running } from './running.js';
 
 /** What calls need of the consumer they are made for. */
 export interface Caller {

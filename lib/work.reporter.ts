@@ -19,7 +19,7 @@ export interface RecordOptions<T> extends EmitOptions {
 
 /** Runs work and emits what came of it. */
 @Injectable()
-export class Recording {
+export class WorkReporter {
   readonly #logger = new Logger('Emissions');
 
   constructor(

@@ -1,0 +1,71 @@
+import { isExotic, isNative } from './exotic.js';
+import { isHandedOut } from './handed-out.js';
+
+const { freeze, prototype: PLAIN } = Object;
+
+/** Copies a part of a value, which is at a place within it. @throws when it cannot be a part of a shape */
+export type CopyPart<P> = (part: unknown, place: P) => unknown;
+
+/** The class that objects are of, their fields in their order, and the function that copies and freezes what has just these. */
+export interface Shape<P> {
+  readonly prototype: object;
+  readonly keys: readonly string[];
+  /** The places of its parts, one a field. */
+  readonly places: readonly P[];
+  readonly copy: (source: object, copyPart: CopyPart<P>, places: readonly P[]) => object;
+}
+
+/**
+ * Makes the shape of a plain object or an instance of a class.
+ *
+ * @param placeOf makes the place of a part
+ * @returns `undefined` when it can have none: it holds bytes or is more than its fields, or code cannot be generated
+ */
+export function shapeFor<P>(
+  source: object,
+  prototype: object,
+  keys: readonly string[],
+  placeOf: () => P,
+): Shape<P> | undefined {
+  const copy = canBeShaped(source, prototype, keys) ? copyFor<P>(prototype, keys) : undefined;
+  return copy && { prototype, keys, places: keys.map(placeOf), copy };
+}
+
+function canBeShaped(source: object, prototype: object, keys: readonly string[]): boolean {
+  // In a literal it would be the prototype.
+  if (keys.includes('__proto__')) return false;
+  // Every reader is given bytes of its own: they are no part of a frozen copy.
+  if (Object.values(source).some(isHandedOut)) return false;
+  if (prototype === PLAIN) return true;
+  // What the class has itself, such as a setter, would be met by writing the field; what inherits from a date may be one.
+  return !isExotic(source) && !isNative(prototype) && !keys.some((key) => key in prototype);
+}
+
+/** `undefined` where code cannot be generated (`--disallow-code-generation-from-strings`). */
+function copyFor<P>(prototype: object, keys: readonly string[]): Shape<P>['copy'] | undefined {
+  // Names of fields may come from anywhere: in the code they are string literals, and nothing else.
+  const names = keys.map((key) => JSON.stringify(key));
+  const read = names.map((name, i) => `const v${i} = source[${name}];`).join(' ');
+  const copied = keys.map(
+    (_, i) =>
+      `typeof v${i} === 'string' || typeof v${i} === 'number' ? v${i} : copyPart(v${i}, places[${i}])`,
+  );
+  const literal = names.map((name, i) => `${name}: ${copied[i]}`).join(', ');
+  const fields = names.map((name, i) => `this[${name}] = ${copied[i]};`).join(' ');
+  const code =
+    prototype === PLAIN
+      ? `'use strict'; return (source, copyPart, places) => { ${read} return freeze({ ${literal} }); };`
+      : `'use strict'; function Copy(source, copyPart, places) { ${read} ${fields} }
+         Copy.prototype = prototype;
+         return (source, copyPart, places) => freeze(new Copy(source, copyPart, places));`;
+  try {
+    // oxlint-disable-next-line no-new-func, typescript/no-implied-eval -- see above
+    const make = new Function('prototype', 'freeze', code) as (
+      of: object,
+      seal: typeof freeze,
+    ) => Shape<P>['copy'];
+    return make(prototype, freeze);
+  } catch {
+    return undefined;
+  }
+}
