@@ -14,6 +14,9 @@ export type BossOptions = Pick<
   'schema' | 'connectionString' | 'connections' | 'backend' | 'worker' | 'migrate'
 >;
 
+/** What the catalogue answers to a second index of a name. */
+const UNIQUE_VIOLATION = '23505';
+
 /** Makes a pg-boss on the database that the options name, or on an embedded one; it is not started. */
 export async function makeBoss(
   options: BossOptions,
@@ -64,20 +67,32 @@ export async function startBoss(boss: PgBoss, { schema, migrate }: BossOptions):
 }
 
 /**
- * Makes the indexes of our own, where they are not there yet.
+ * Makes the indexes of our own, where they are not there yet; of several applications that start at once, one makes each.
  *
  * @param sharesToo whether also the one that only handlers with `tenantConcurrency` need
  */
 export async function makeIndexes(
-  boss: PgBoss,
+  boss: Pick<PgBoss, 'getDb'>,
   { schema, backend }: Pick<BossOptions, 'schema' | 'backend'>,
   sharesToo: boolean,
 ): Promise<void> {
   const { indexes, tenantIndex } = statementsOf(schema, DIALECTS[backend]);
-  for (const index of sharesToo ? [...indexes, tenantIndex] : indexes) {
+  const database = boss.getDb();
+  // What makes an index waits for every open transaction and lets no other write meanwhile, also when it finds that it is there.
+  const { rows } = await database.executeSql(
+    'SELECT indexname AS name FROM pg_indexes WHERE schemaname = $1',
+    [schema],
+  );
+  const there = new Set(rows.map(({ name }) => name));
+  for (const { name, make } of sharesToo ? [...indexes, tenantIndex] : indexes) {
     // oxlint-disable-next-line no-await-in-loop -- one behind another
-    await boss.getDb().executeSql(index);
+    if (!there.has(name)) await database.executeSql(make).catch(unlessMade);
   }
+}
+
+/** Whoever makes what another is making at the moment is refused when that is done, whether or not it says IF NOT EXISTS. */
+function unlessMade(error: Error & { code?: unknown }): void {
+  if (error.code !== UNIQUE_VIOLATION) throw error;
 }
 
 /** The version of the tables, if there are any; the pg-boss must have been told to start. */

@@ -18,9 +18,15 @@ export interface Statements extends ClaimStatements {
   readonly discard: string;
   readonly counts: string;
   readonly blockedKeys: string;
-  readonly indexes: readonly string[];
+  readonly indexes: readonly Index[];
   /** For queues that limit what a tenant has at work. */
-  readonly tenantIndex: string;
+  readonly tenantIndex: Index;
+}
+
+/** An index on the deliveries, and the statement that makes it. */
+export interface Index {
+  readonly name: string;
+  readonly make: string;
 }
 
 /** Longer than anybody waits: what is not completed is never deleted. */
@@ -54,6 +60,10 @@ export function statementsOf(
 ): Statements {
   const own = identifierOf(schema);
   const job = `${own}.${table}`;
+  const index = (name: string, on: string): Index => ({
+    name: `nestjs_emissions_${name}`,
+    make: `CREATE INDEX IF NOT EXISTS nestjs_emissions_${name} ON ${job} ${on}`,
+  });
   const notify = (queues: string): string =>
     notifies
       ? `SELECT pg_notify('${channelOf(schema)}', d.name) FROM (SELECT DISTINCT name FROM ${queues}) d`
@@ -203,13 +213,16 @@ export function statementsOf(
       SELECT DISTINCT j.singleton_key AS key FROM ${job} j
       WHERE j.name = ANY($1::text[]) AND j.state = 'failed' AND j.policy = 'key_strict_fifo' ORDER BY 1`,
 
-    tenantIndex: `CREATE INDEX IF NOT EXISTS nestjs_emissions_tenants ON ${job} (name, group_id, priority DESC, created_on) WHERE state < 'active' AND NOT blocked`,
+    tenantIndex: index(
+      'tenants',
+      `(name, group_id, priority DESC, created_on) WHERE state < 'active' AND NOT blocked`,
+    ),
 
     // What is at work, dead, or has become due, is looked for every second among all that is kept.
     indexes: [
-      `CREATE INDEX IF NOT EXISTS nestjs_emissions_running ON ${job} (name) WHERE state = 'active'`,
-      `CREATE INDEX IF NOT EXISTS nestjs_emissions_dead ON ${job} (name, deletion_seconds) WHERE state = 'failed'`,
-      `CREATE INDEX IF NOT EXISTS nestjs_emissions_aside ON ${job} (name, start_after) WHERE blocked`,
+      index('running', `(name) WHERE state = 'active'`),
+      index('dead', `(name, deletion_seconds) WHERE state = 'failed'`),
+      index('aside', `(name, start_after) WHERE blocked`),
     ],
   };
 }

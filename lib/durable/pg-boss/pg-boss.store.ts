@@ -44,7 +44,7 @@ export class PgBossStore implements DeliveryStore {
   #boss: PgBoss | undefined;
   /** What closes connections that are silent. */
   #impatient: SqlExecutor | undefined;
-  #listening: { close(): Promise<void> } | undefined;
+  #listening: Promise<{ close(): Promise<void> } | undefined> | undefined;
 
   constructor(options: DurableOptions) {
     this.#options = options;
@@ -219,16 +219,20 @@ export class PgBossStore implements DeliveryStore {
 
   async listen(hint: (queue?: string) => void): Promise<void> {
     if (!this.#dialect.notifies) return;
+    this.#listening = this.#listen(hint);
+    await this.#listening;
+  }
+
+  async #listen(hint: (queue?: string) => void): Promise<{ close(): Promise<void> } | undefined> {
     const database = this.#boss!.getDb();
     try {
-      this.#listening = await database.listen?.(channelOf(this.#options.schema), hint, () =>
-        hint(),
-      );
+      return await database.listen?.(channelOf(this.#options.schema), hint, () => hint());
     } catch (error) {
       this.#logger.warn(
         `Notifications of the database cannot be had (${String(error)}): deliveries of other processes are found by looking every ` +
           `${this.#options.pollMs} ms. A connection pooler in transaction mode is one reason.`,
       );
+      return undefined;
     }
   }
 
@@ -274,8 +278,10 @@ export class PgBossStore implements DeliveryStore {
   }
 
   async close(): Promise<void> {
-    await this.#listening?.close();
+    // One that is still connecting keeps no other open, and is closed when it is there.
+    const deaf = this.#listening?.then((listening) => listening?.close());
     if (this.#options.boss === undefined) await this.#boss?.stop({ graceful: false });
+    await deaf;
     await this.#embedded?.close();
   }
 

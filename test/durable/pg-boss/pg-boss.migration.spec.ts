@@ -7,10 +7,12 @@ import {
   EmissionsDurableModule,
   type DurableOptions,
 } from 'nestjs-emissions/durable';
+import pg from 'pg';
 import { getRollbackPlans } from 'pg-boss';
+import { makeIndexes } from '../../../lib/durable/pg-boss/pg-boss.start.js';
 import { nestjsEmissions, type Outcome } from '../../support/command-line.js';
 import { DATABASE_URL, postgres, type TestDatabase } from '../../support/databases.js';
-import { until } from '../../support/until.js';
+import { until, untilAsked } from '../../support/until.js';
 
 @Injectable()
 class Handlers {
@@ -34,6 +36,19 @@ async function starting(options: Partial<DurableOptions>) {
     await app.close().catch(() => {});
     throw error;
   });
+}
+
+async function withTransaction(
+  work: (client: pg.Client & { processID?: number }) => Promise<void>,
+): Promise<void> {
+  const client = new pg.Client(DATABASE_URL!);
+  await client.connect();
+  try {
+    await client.query('BEGIN');
+    await work(client);
+  } finally {
+    await client.end();
+  }
 }
 
 const onPostgres = DATABASE_URL === undefined ? describe.skip : describe;
@@ -61,6 +76,11 @@ onPostgres('The tables of durable deliveries', () => {
       DATABASE_URL: DATABASE_URL!,
     });
 
+  const waitingBehind = ({ processID }: { processID?: number }): Promise<unknown[]> =>
+    database.query(
+      `SELECT pid FROM pg_stat_activity WHERE ${processID} = ANY(pg_blocking_pids(pid))`,
+    );
+
   /** As an application's own, that may neither make nor change tables. */
   async function withoutRights(): Promise<Partial<DurableOptions>> {
     const role = `${database.schema}_app`;
@@ -81,6 +101,53 @@ onPostgres('The tables of durable deliveries', () => {
     );
   }
 
+  it('are made once by many applications that start at the same moment, and start them all', async () => {
+    const DROPPED = ['running', 'dead', 'aside'].map(
+      (name) => `DROP INDEX ${database.schema}.nestjs_emissions_${name}`,
+    );
+    for (let round = 0; round < 6; round += 1) {
+      // oxlint-disable-next-line no-await-in-loop -- the first makes the tables, those after it the indexes
+      const started = await Promise.allSettled(
+        Array.from({ length: 6 }, () => starting({ ...database.options, connections: 2 })),
+      );
+      // oxlint-disable-next-line no-await-in-loop
+      for (const app of started) if (app.status === 'fulfilled') await app.value.close();
+      expect(started.map((app) => (app.status === 'rejected' ? app.reason : 'up'))).toEqual(
+        started.map(() => 'up'),
+      );
+      // oxlint-disable-next-line no-await-in-loop -- fails where one of them is not there
+      for (const drop of DROPPED) await database.query(drop);
+    }
+  }, 60_000);
+
+  it('get an index from one application that another is making as well', async () => {
+    await (await starting(database.options)).close();
+    const index = `${database.schema}.nestjs_emissions_dead`;
+    const [found] = await database.query(`SELECT pg_get_indexdef('${index}'::regclass) AS text`);
+    await database.query(`DROP INDEX ${index}`);
+    const executeSql = async (text: string, values?: unknown[]) => ({
+      rows: await database.query(text, values),
+    });
+    await withTransaction(async (other) => {
+      await other.query(found?.['text']);
+      const options = { schema: database.schema, backend: 'postgres' } as const;
+      const made = makeIndexes({ getDb: () => ({ executeSql }) }, options, true);
+      await untilAsked(async () => (await waitingBehind(other)).length > 0);
+      await other.query('COMMIT');
+      await made;
+    });
+    expect(await database.query(`SELECT '${index}'::regclass AS name`)).toHaveLength(1);
+  }, 60_000);
+
+  it('hold back no application, and are not held by it, while others have transactions open', async () => {
+    await (await starting(database.options)).close();
+    await withTransaction(async (other) => {
+      await other.query(`LOCK TABLE ${database.schema}.job_common IN ROW EXCLUSIVE MODE`);
+      await (await starting(database.options)).close();
+      expect(await waitingBehind(other)).toEqual([]);
+    });
+  }, 60_000);
+
   it('serve an application that may not change them, once they are made', async () => {
     const options = await withoutRights();
     await expect(starting({ ...options, migrate: false })).rejects.toMatchObject({
@@ -92,7 +159,10 @@ onPostgres('The tables of durable deliveries', () => {
       `permission denied for schema ${database.schema}`,
     );
     await grant(options);
+    await (await starting(options)).close();
+    await database.query(`DROP INDEX ${database.schema}.nestjs_emissions_running`);
     await expect(starting(options)).rejects.toThrow(/must be owner of/);
+    expect(await migrate()).toMatchObject({ code: 0 });
 
     const app = await starting({ ...options, migrate: false });
     try {
