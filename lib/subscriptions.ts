@@ -93,7 +93,7 @@ export class Subscriptions {
     const id = options.id ?? `${named}#${++this.#count}`;
     const handler = this.add(id, pattern, options, {
       describe: `subscribe(${quote(pattern)})`,
-      resolve: () => method,
+      bound: method,
     });
     this.#subscribed.set(handler, { method, options });
     return this.#subscription(handler);
@@ -160,7 +160,7 @@ export class Subscriptions {
 
 /** Nothing of the request that emitted is there any more when a delivery is worked off. */
 function refuseBuiltAnew({ name, host }: Handler): void {
-  if (host.isBuiltAnew !== true) return;
+  if (host.build === undefined) return;
   throw new ConfigurationError(
     `The handler ${name} is durable, and its host ${host.describe} is request-scoped, or injects something that is. Give it a host ` +
       `that is not: what it needs to know of the request goes into the emission.`,

@@ -182,8 +182,7 @@ export class BufferContext implements InvocationScope {
       return true;
     }
     rules.over(result, context, emission);
-    // The next handler of this emission may use the unit.
-    if (shares) this.#reusable = handling;
+    if (shares) this.#leave(handling);
     return false;
   }
 
@@ -230,13 +229,21 @@ export class BufferContext implements InvocationScope {
     return undefined;
   }
 
+  /** The next handler of this emission may use the unit. Noting it anew would cost a tenth of a call: V8 notes what is new in what is old. */
+  #leave(handling: Handling): void {
+    handling.isFree = true;
+    if (this.#reusable !== handling) this.#reusable = handling;
+  }
+
   /** A unit for the next handler of an emission: that of the one before, where it left it as it was. */
   #handlingOf(cause: Emission, outlet: Outlet | undefined, shares: boolean): Handling {
     if (outlet !== undefined) return this.#handlingHere(cause, outlet);
     if (shares) {
       const reusable = this.#reusable;
-      this.#reusable = undefined;
-      if (reusable?.cause === cause && reusable.isReusable) return reusable;
+      if (reusable?.cause === cause && reusable.isReusable) {
+        reusable.isFree = false;
+        return reusable;
+      }
     }
     return new Handling(cause, this.#outside);
   }

@@ -23,6 +23,8 @@ export interface Surroundings {
  */
 export class Handling implements UnitOfWork {
   readonly cause: Emission;
+  /** Whether the handler that was called in it has returned. */
+  isFree = false;
   readonly #surroundings: Surroundings;
   /** Its async context, when it is to be entered again. */
   #scope: AsyncResource | undefined;
@@ -48,7 +50,12 @@ export class Handling implements UnitOfWork {
 
   /** Whether another handler can be called in it: the one before succeeded, and left nothing in its async context, or open. */
   get isReusable(): boolean {
-    return !contextsRemember && this.#scope !== undefined && this.#buffer?.state === 'committed';
+    return (
+      this.isFree &&
+      !contextsRemember &&
+      this.#scope !== undefined &&
+      this.#buffer?.state === 'committed'
+    );
   }
 
   /** Calls a handler, which has no buffer yet; `isFollowed` when another one may be called in it afterwards. */

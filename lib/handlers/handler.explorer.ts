@@ -5,6 +5,7 @@ import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js'
 import { isDeepStrictEqual } from 'node:util';
 import type { EmissionHandler, HandlerHost } from './handler.js';
 import type { HandlerOptions } from './handler.options.js';
+import { lateBound } from './late-bound.js';
 import { onEmissionsOf, type OnEmissionMetadata } from './on-emission.decorator.js';
 import type { EmissionPattern, SinglePattern } from '../emission/pattern.js';
 
@@ -70,18 +71,14 @@ export class HandlerExplorer {
       describe: `${instance.constructor.name} (module ${host.name})`,
       method: { of: instance.constructor, name: method },
     };
-    const bind = (owner: object): EmissionHandler<never> => {
-      const target = owner as Record<string, EmissionHandler<never>>;
-      return (payload, emission, context) => target[method]!(payload, emission, context);
-    };
-    if (wrapper.isDependencyTreeStatic() && !wrapper.isTransient) {
-      const bound = bind(instance);
-      return { ...said, resolve: () => bound };
-    }
+    if (wrapper.isDependencyTreeStatic() && !wrapper.isTransient)
+      return { ...said, bound: lateBound(instance, method) };
     return {
       ...said,
-      isBuiltAnew: true,
-      resolve: async (emission) => bind(await this.#build(wrapper, instance, host, emission)),
+      build: async (emission) => {
+        const built = await this.#build(wrapper, instance, host, emission);
+        return (...given) => built[method]!(...given);
+      },
     };
   }
 
@@ -91,7 +88,7 @@ export class HandlerExplorer {
     instance: object,
     host: Host,
     emission: unknown,
-  ): Promise<object> {
+  ): Promise<Record<string, EmissionHandler<never>>> {
     const contextId = ContextIdFactory.create();
     this.moduleRef.registerRequestByContextId(emission, contextId);
     const collection = host.controllers.has(wrapper.token) ? host.controllers : host.providers;
@@ -101,7 +98,7 @@ export class HandlerExplorer {
       collection,
       contextId,
       wrapper,
-    )) as object;
+    )) as Record<string, EmissionHandler<never>>;
   }
 }
 

@@ -93,24 +93,28 @@ export class HandlerInvoker {
       failed: (error) => waiting!.failed(error),
     };
     const context = new CallContext(call, handler, told, this.#transact);
-    if (!this.#call(emission, context, outlet)) return;
+    if (!this.#call(handler, emission, context, outlet)) return;
     return new Promise((succeeded, failed) => (waiting = { succeeded, failed }));
   }
 
   /** The same for a call that is told when it has ended; returns whether it goes on. One that does not is not asked further. */
   handle(handler: Handler, emission: Emission, call: HandlerCall & SingleCall): boolean {
     const context = new CallContext(call, handler, call, this.#transact);
-    if (this.#call(emission, context, undefined)) return true;
+    if (this.#call(handler, emission, context, undefined)) return true;
     // Retries are not made of it.
     if (call.attempt === 1) CallContext.leave(context);
     return false;
   }
 
-  #call(emission: Emission, context: CallContext, outlet: Outlet | undefined): boolean {
-    const method = CallContext.handlerOf(context).host.resolve(emission);
-    if (typeof method === 'function')
-      return this.#scope.call(emission, this.#traced(method), context, RULES, outlet);
-    this.#callBuilt(method, emission, context, outlet);
+  #call(
+    { bound, host }: Handler,
+    emission: Emission,
+    context: CallContext,
+    outlet: Outlet | undefined,
+  ): boolean {
+    if (bound !== undefined)
+      return this.#scope.call(emission, this.#traced(bound), context, RULES, outlet);
+    this.#callBuilt(host.build!(emission), emission, context, outlet);
     return true;
   }
 
@@ -214,12 +218,12 @@ const OVER: HandlerCall = Object.freeze({
 });
 
 const RULES: CallRules<CallContext> = {
-  isPrompt: (context) => CallContext.handlerOf(context).pace === 'prompt',
+  isPrompt: (context) => CallContext.handlerOf(context).isPrompt === true,
 
   paced: (context, waits) => {
     const handler = CallContext.handlerOf(context);
-    if (waits) handler.pace = 'waits';
-    else if (handler.pace === 'unknown') handler.pace = 'prompt';
+    if (waits) handler.isPrompt = false;
+    else handler.isPrompt ??= true;
   },
 
   /** Unless it ignored the emission, or the call was given up. */

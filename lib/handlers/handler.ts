@@ -35,17 +35,19 @@ export type EmissionHandler<T = unknown> = (
   context: HandlerContext,
 ) => unknown;
 
-/** Where the method of a handler lives. */
-export interface HandlerHost {
+/** Where the method of a handler lives, and how it is come by: it is there, or its host is built for each call (request-scoped). */
+export type HandlerHost = {
   /** For people: the class and its module, or the place that subscribed. */
   readonly describe: string;
   /** The class and its method; absent when a function was subscribed. */
   readonly method?: { readonly of: Function; readonly name: string };
-  /** Whether it is built for each call (request-scoped). */
-  readonly isBuiltAnew?: boolean;
-  /** The function to call; a promise for hosts that are built for each call (request-scoped ones). */
-  resolve(emission: Emission): EmissionHandler<never> | Promise<EmissionHandler<never>>;
-}
+} & (
+  | { readonly bound: EmissionHandler<never>; readonly build?: undefined }
+  | { readonly bound?: undefined; readonly build: BuildsHandler }
+);
+
+/** Builds the host of a handler for one call, and gives the function to call. */
+export type BuildsHandler = (emission: Emission) => Promise<EmissionHandler<never>>;
 
 /** Who calls a handler, in an async context of its own. */
 export interface Invoker {
@@ -59,8 +61,10 @@ export interface Invoker {
 export class Handler implements Destination {
   readonly kind = 'handler';
   readonly adapter: EmissionAdapter;
+  /** The function to call; none where one is built for each call. */
+  readonly bound: EmissionHandler<never> | undefined;
   /** Whether its calls return at once, as far as is known; one that once had to be waited for does not count as prompt again. */
-  pace: 'unknown' | 'prompt' | 'waits' = 'unknown';
+  isPrompt: boolean | undefined = undefined;
   readonly #invoker: Invoker;
   #pattern: Pattern;
 
@@ -73,6 +77,7 @@ export class Handler implements Destination {
     invoker: Invoker,
   ) {
     this.#invoker = invoker;
+    this.bound = host.bound;
     this.#pattern = new Pattern(pattern);
     const { interested } = options;
     this.adapter = {

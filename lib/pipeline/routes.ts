@@ -6,6 +6,7 @@ const REMEMBERED_NAMES = 10_000;
 
 /** Who takes emissions of a name. */
 export interface Route {
+  readonly name: string;
   readonly takers: readonly Consumer[];
   /** Whether one of them asks of each emission whether it wants it. */
   readonly selective: boolean;
@@ -18,6 +19,8 @@ export class Routes {
   readonly #warned = new Set<string>();
   readonly #others: ((name: string) => boolean)[] = [];
   #consumers: readonly Consumer[] = [];
+  /** The one asked for last: units of work emit the same again and again. */
+  #last: Route | undefined;
 
   /** By priority, then in the order they were added. */
   get consumers(): readonly Consumer[] {
@@ -38,12 +41,12 @@ export class Routes {
       0,
       consumer,
     );
-    this.#byName.clear();
+    this.refresh();
   }
 
   remove(consumer: Consumer): void {
     this.#consumers = this.#consumers.filter((other) => other !== consumer);
-    this.#byName.clear();
+    this.refresh();
   }
 
   /** Somebody else takes names too: those it takes are not warned about. */
@@ -51,21 +54,24 @@ export class Routes {
     this.#others.push(takes);
   }
 
-  /** Forgets what it knew of names: a pattern has changed. */
+  /** Forgets what it knew of names: a pattern, or who is asked, has changed. */
   refresh(): void {
     this.#byName.clear();
+    this.#last = undefined;
   }
 
   /** The consumers whose pattern takes the name; a name that nobody takes is warned about once. */
   to(name: string): Route {
+    if (name === this.#last?.name) return this.#last;
     const known = this.#byName.get(name);
-    if (known !== undefined) return known;
+    if (known !== undefined) return (this.#last = known);
     const takers = this.#consumers.filter((consumer) => consumer.takes(name));
     const route = {
+      name,
       takers,
       selective: takers.some(({ destination }) => destination.adapter.interested !== undefined),
     };
-    if (this.#byName.size >= REMEMBERED_NAMES) this.#byName.clear();
+    if (this.#byName.size >= REMEMBERED_NAMES) this.refresh();
     this.#byName.set(name, route);
     if (takers.length === 0) this.#warn(name);
     return route;

@@ -3,7 +3,7 @@ import type { EmissionAdapter } from '../emission/adapter.js';
 import type { DurableEngine } from '../emission/durable-engine.js';
 import type { EmissionFactory } from '../emission/emission.factory.js';
 import type { EmissionStreams } from '../emission.streams.js';
-import type { EmissionHandler } from '../handlers/handler.js';
+import type { EmissionHandler, HandlerHost } from '../handlers/handler.js';
 import type { HandlerRegistry } from '../handlers/handler.registry.js';
 import type { Pipeline } from '../pipeline/pipeline.js';
 import type { Subscriptions } from '../subscriptions.js';
@@ -70,16 +70,8 @@ export class Recording {
   /** What handlers and subscribers of streams do about an emission belongs to the test that the emission belongs to. */
   follow(subscriptions: Subscriptions, streams: EmissionStreams): void {
     const add = subscriptions.add.bind(subscriptions);
-    subscriptions.add = (id, pattern, options, { resolve, ...host }) =>
-      add(id, pattern, options, {
-        ...host,
-        resolve: (emission) => {
-          const method = resolve(emission);
-          return method instanceof Promise
-            ? method.then((resolved) => this.#following(resolved))
-            : this.#following(method);
-        },
-      });
+    subscriptions.add = (id, pattern, options, host) =>
+      add(id, pattern, options, this.#followingHost(host));
     const stream = streams.stream.bind(streams);
     streams.stream = (pattern) =>
       new Observable((subscriber) =>
@@ -90,6 +82,11 @@ export class Recording {
           complete: () => subscriber.complete(),
         }),
       );
+  }
+
+  #followingHost(host: HandlerHost): HandlerHost {
+    if (host.bound !== undefined) return { ...host, bound: this.#following(host.bound) };
+    return { ...host, build: async (emission) => this.#following(await host.build(emission)) };
   }
 
   #following(method: EmissionHandler<never>): EmissionHandler<never> {

@@ -73,7 +73,7 @@ export async function runHandler<T extends object, M extends MethodOf<T>>(
   const found = find(app, type, method, options.id).find((each) => takes(each, emission));
   if (found === undefined) return outcomeOf({ outcome: 'not-interested' }, []);
   const { id, host } = found;
-  const handle = await host.resolve(emission);
+  const handle = host.bound ?? (await host.build(emission));
   let result: unknown;
   const remembering: EmissionHandler<never> = async (...given) => (result = await handle(...given));
   const call = {
@@ -82,10 +82,7 @@ export async function runHandler<T extends object, M extends MethodOf<T>>(
     consumer: id,
   };
   const emitted: Emission[] = [];
-  const called: Pick<Handler, 'name' | 'host'> = {
-    name: id,
-    host: { ...host, resolve: () => remembering },
-  };
+  const called: Pick<Handler, 'name' | 'host' | 'bound'> = { name: id, host, bound: remembering };
   await app
     .get(HandlerInvoker, { strict: false })
     .invoke(called as Handler, emission, call, (emissions) => void emitted.push(...emissions));

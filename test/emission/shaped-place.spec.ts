@@ -83,6 +83,21 @@ describe('A snapshot of what has a known shape', () => {
     expect(snapshot(source(), 'payload', at)).toEqual({ a: 1, b: 1 });
   });
 
+  it('has its shape, once, also where its class has enumerable fields, which are no part of it', () => {
+    class Plugin {
+      readonly id = 1;
+    }
+    Object.assign(Plugin.prototype, { greet: () => 'hello', kind: 'plugin' });
+    const budget = ShapeBudget.whole();
+    const at = new ShapedPlace(budget);
+    const taken = often(new Plugin(), at);
+    expect(Reflect.ownKeys(taken)).toEqual(['id']);
+    expect(taken.constructor).toBe(Plugin);
+    expect(shapeAt(at, new Plugin())!.keys).toEqual(['id']);
+    expect(shapeAt(at, Object.assign(new Plugin(), { kind: 'own' }))).toBeUndefined();
+    expect(shapeAt(at, { id: 1, greet: 1 })).toBeUndefined();
+  });
+
   it('is of the same class, and takes no setter of it for a field', () => {
     class Line {
       constructor(

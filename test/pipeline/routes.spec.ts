@@ -73,6 +73,22 @@ describe('Consumers', () => {
     expect(asked).toEqual(['x', 'y', 'x']);
   });
 
+  it('get what they take from when they are added until they are removed, whatever was emitted before', async () => {
+    using bench = new Bench();
+    const offer = () => bench.pipeline.offer([bench.emission('x')]);
+    const [first, second] = [new RecordingAdapter(), new RecordingAdapter()];
+    bench.serve(first, { name: 'first' });
+    for (const _ of range(1, 3)) await offer();
+    bench.serve(second, { name: 'second' });
+    for (const _ of range(1, 3)) await offer();
+    await bench.settled();
+    await bench.pipeline.remove('adapter', 'first');
+    for (const _ of range(1, 3)) await offer();
+    await bench.settled();
+
+    expect([first.emissions.length, second.emissions.length]).toEqual([6, 6]);
+  });
+
   it('are asked anew when there were very many names, so that names without end cost no memory', async () => {
     using bench = new Bench();
     const asked: string[] = [];
