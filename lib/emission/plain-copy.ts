@@ -1,4 +1,4 @@
-import type { CopyPart } from './shape.js';
+import type { CopyPart, Shape } from './shape.js';
 import type { ShapedPlace } from './shaped-place.js';
 
 const { freeze, getOwnPropertySymbols, getPrototypeOf, hasOwn, prototype: PLAIN } = Object;
@@ -45,12 +45,28 @@ export function shapedCopy(
   if (place.depth === 0) valuesLeft = MAX_VALUES;
   if (place.isDeep) return copy(value, place.depth);
   if (Array.isArray(value)) return copyArray(value, place.depth, place, copyPart);
+  const { first } = place;
+  if (first !== undefined) {
+    const copied = copyAs(first, value, copyPart);
+    if (copied !== undefined) return copied;
+  }
   const prototype = getPrototypeOf(value) as object | null;
   if (prototype === null) return NOT_PLAIN;
   const shape = place.shapeOf(value, prototype);
-  if (shape === undefined) return copyObject(value, place.depth);
-  if ((valuesLeft -= shape.keys.length) < 0) return NOT_PLAIN;
-  return shape.copy(value, copyPart, shape.places);
+  const copied = shape && copyAs(shape, value, copyPart);
+  return copied ?? copyObject(value, place.depth);
+}
+
+/** `undefined` when it is not of that shape. */
+function copyAs(
+  { keys, copy: copyAll, places }: Shape<ShapedPlace>,
+  value: object,
+  copyPart: CopyPart<ShapedPlace>,
+): object | typeof NOT_PLAIN | undefined {
+  if ((valuesLeft -= keys.length) < 0) return NOT_PLAIN;
+  const copied = copyAll(value, copyPart, places);
+  if (copied === undefined) valuesLeft += keys.length;
+  return copied;
 }
 
 function copy(value: object, depth: number): object | typeof NOT_PLAIN {
@@ -64,9 +80,10 @@ function copyArray(
   place?: ShapedPlace,
   copyPart?: CopyPart<ShapedPlace>,
 ): object | typeof NOT_PLAIN {
-  if (getPrototypeOf(source) !== ARRAY || (valuesLeft -= source.length) < 0) return NOT_PLAIN;
-  // An array with a constructor of its own could make `slice` return anything.
-  if ((source.constructor as unknown) !== Array) return NOT_PLAIN;
+  // An array with a constructor of its own could make `slice` return anything. Asked first, it also tells V8 the prototype.
+  if ((source.constructor as unknown) !== Array || getPrototypeOf(source) !== ARRAY)
+    return NOT_PLAIN;
+  if ((valuesLeft -= source.length) < 0) return NOT_PLAIN;
   const target = source.slice();
   for (let i = 0; i < target.length; i++) {
     const part = target[i];

@@ -1,18 +1,25 @@
 import { isExotic, isNative } from './exotic.js';
 import { isHandedOut } from './handed-out.js';
 
-const { freeze, prototype: PLAIN } = Object;
+const { freeze, getPrototypeOf, prototype: PLAIN } = Object;
 
 /** Copies a part of a value, which is at a place within it. @throws when it cannot be a part of a shape */
 export type CopyPart<P> = (part: unknown, place: P) => unknown;
 
-/** The class that objects are of, their fields in their order, and the function that copies and freezes what has just these. */
+/**
+ * The class that objects are of, their fields in their order, and the function that copies and freezes what has just these; of
+ * anything else it gives `undefined`, and has read nothing but its constructor.
+ */
 export interface Shape<P> {
   readonly prototype: object;
   readonly keys: readonly string[];
   /** The places of its parts, one a field. */
   readonly places: readonly P[];
-  readonly copy: (source: object, copyPart: CopyPart<P>, places: readonly P[]) => object;
+  readonly copy: (
+    source: object,
+    copyPart: CopyPart<P>,
+    places: readonly P[],
+  ) => object | undefined;
 }
 
 /**
@@ -52,19 +59,27 @@ function copyFor<P>(prototype: object, keys: readonly string[]): Shape<P>['copy'
   );
   const literal = names.map((name, i) => `${name}: ${copied[i]}`).join(', ');
   const fields = names.map((name, i) => `this[${name}] = ${copied[i]};`).join(' ');
+  // Its constructor is read as V8 knows its hidden class from then on, and with it the prototype: asking for that takes 9 ns else.
+  const isOther = `
+    source.constructor;
+    if (getPrototypeOf(source) !== prototype) return undefined;
+    let i = 0;
+    for (const key in source) if (key !== keys[i++]) return undefined;
+    if (i !== ${keys.length}) return undefined;`;
   const code =
     prototype === PLAIN
-      ? `'use strict'; return (source, copyPart, places) => { ${read} return freeze({ ${literal} }); };`
-      : `'use strict'; function Copy(source, copyPart, places) { ${read} ${fields} }
+      ? `'use strict';
+         return (source, copyPart, places) => { ${isOther} ${read} return freeze({ ${literal} }); };`
+      : `'use strict';
+         function Copy(source, copyPart, places) { ${read} ${fields} }
          Copy.prototype = prototype;
-         return (source, copyPart, places) => freeze(new Copy(source, copyPart, places));`;
+         return (source, copyPart, places) => { ${isOther} return freeze(new Copy(source, copyPart, places)); };`;
   try {
     // oxlint-disable-next-line no-new-func, typescript/no-implied-eval -- see above
-    const make = new Function('prototype', 'freeze', code) as (
-      of: object,
-      seal: typeof freeze,
+    const make = new Function('prototype', 'keys', 'freeze', 'getPrototypeOf', code) as (
+      ...given: [object, readonly string[], typeof freeze, typeof getPrototypeOf]
     ) => Shape<P>['copy'];
-    return make(prototype, freeze);
+    return make(prototype, keys, freeze, getPrototypeOf);
   } catch {
     return undefined;
   }

@@ -98,6 +98,27 @@ describe('A snapshot of what has a known shape', () => {
     expect(shapeAt(at, { id: 1, greet: 1 })).toBeUndefined();
   });
 
+  it('is told from what only looks alike: no field of that is asked for', () => {
+    const asked: string[] = [];
+    class Lazy {
+      get id(): never {
+        asked.push('id');
+        throw new Error('a lazy field was loaded');
+      }
+    }
+    class Lazier extends Lazy {
+      constructor(readonly total = 1) {
+        super();
+      }
+    }
+    const at = place();
+    often({ id: 'a', total: 1 }, at);
+    expect(snapshot(new Lazy(), 'payload', at)).toStrictEqual(new Lazy());
+    expect(Object.entries(snapshot(new Lazier(), 'payload', at))).toEqual([['total', 1]]);
+    expect(snapshot(Object.create({ id: 'b', total: 2 }) as object, 'payload', at)).toEqual({});
+    expect(asked).toEqual([]);
+  });
+
   it('is of the same class, and takes no setter of it for a field', () => {
     class Line {
       constructor(
