@@ -2,6 +2,8 @@ import type { Attempt } from './attempt.js';
 
 /** With more slots than this, gaps are closed when most are gaps. */
 const SPARSE = 64;
+/** After more attempts than this in a row, they get new slots: V8 notes whatever new is stored in what is old. */
+const WORN = 8;
 
 /**
  * The attempts that are under way; each knows its slot, so that none has to be looked for. Slots become free in any order, and are
@@ -29,7 +31,7 @@ export class Running {
     if (attempt.at < 0) return false;
     this.#slots[attempt.at] = undefined;
     attempt.at = -1;
-    if (--this.#count === 0) this.#used = 0;
+    if (--this.#count === 0) this.#startAnew();
     return true;
   }
 
@@ -41,6 +43,12 @@ export class Running {
     this.#used = 0;
     this.#count = 0;
     return all;
+  }
+
+  /** All slots are free. */
+  #startAnew(): void {
+    if (this.#used > WORN) this.#slots = [];
+    this.#used = 0;
   }
 
   /** Closes the gaps. */
