@@ -1,5 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 // Not the global ones: a test that stops the clock does not mean to stop deliveries.
+import { performance } from 'node:perf_hooks';
 import { nextTick } from 'node:process';
 import { setImmediate } from 'node:timers';
 import { Logger } from '@nestjs/common';

@@ -1,6 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+// Not the global ones, which a test stops.
+import { performance } from 'node:perf_hooks';
+import { setImmediate } from 'node:timers/promises';
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { RecordingAdapter, ScriptedAdapter } from '../support/adapters.js';
+import { Turns } from '../../lib/pipeline/turns.js';
 import { silence } from '../support/logs.js';
 import { Bench } from '../support/pipeline.js';
 import { nextRound } from '../support/until.js';
@@ -144,5 +148,27 @@ describe('Turns', () => {
     await bench.settled();
 
     expect(order).toEqual(['first', 'last']);
+  });
+});
+
+describe('A round', () => {
+  it('ages also while a test has stopped the clock: the event loop is not held up', async () => {
+    jest.useFakeTimers();
+    try {
+      const young: boolean[] = [];
+      const turns = new Turns(() => {
+        young.push(turns.isYoung);
+        const until = performance.now() + 2;
+        while (performance.now() < until);
+        young.push(turns.isYoung);
+        return false;
+      });
+      turns.call();
+      await setImmediate();
+      await setImmediate();
+      expect(young).toEqual([true, false]);
+    } finally {
+      jest.useRealTimers();
+    }
   });
 });
