@@ -231,7 +231,7 @@ export class BufferContext implements InvocationScope {
 
   /** The next handler of this emission may use the unit. Noting it anew would cost a tenth of a call: V8 notes what is new in what is old. */
   #leave(handling: Handling): void {
-    handling.isFree = true;
+    handling.leave();
     if (this.#reusable !== handling) this.#reusable = handling;
   }
 
@@ -240,10 +240,8 @@ export class BufferContext implements InvocationScope {
     if (outlet !== undefined) return this.#handlingHere(cause, outlet);
     if (shares) {
       const reusable = this.#reusable;
-      if (reusable?.cause === cause && reusable.isReusable) {
-        reusable.isFree = false;
-        return reusable;
-      }
+      if (reusable?.cause === cause && reusable.take()) return reusable;
+      this.#reusable = undefined;
     }
     return new Handling(cause, this.#outside);
   }

@@ -23,13 +23,12 @@ export interface Surroundings {
  */
 export class Handling implements UnitOfWork {
   readonly cause: Emission;
-  /** Whether the handler that was called in it has returned. */
-  isFree = false;
   readonly #surroundings: Surroundings;
   /** Its async context, when it is to be entered again. */
   #scope: AsyncResource | undefined;
   #origin: UnitOrigin | undefined;
   #buffer: EmissionBuffer | undefined;
+  #isFree = false;
 
   constructor(cause: Emission, surroundings: Surroundings) {
     this.cause = cause;
@@ -48,14 +47,17 @@ export class Handling implements UnitOfWork {
     this.#buffer = buffer;
   }
 
-  /** Whether another handler can be called in it: the one before succeeded, and left nothing in its async context, or open. */
-  get isReusable(): boolean {
-    return (
-      this.isFree &&
-      !contextsRemember &&
-      this.#scope !== undefined &&
-      this.#buffer?.state === 'committed'
-    );
+  /** The handler that was called in it has succeeded at once: the next may have it. */
+  leave(): void {
+    this.#isFree = true;
+  }
+
+  /** Takes it for another handler, when the one before has left it, and left nothing in its async context, or open. */
+  take(): boolean {
+    if (!this.#isFree || contextsRemember || this.#scope === undefined) return false;
+    if (this.#buffer?.state !== 'committed') return false;
+    this.#isFree = false;
+    return true;
   }
 
   /** Calls a handler, which has no buffer yet; `isFollowed` when another one may be called in it afterwards. */

@@ -46,7 +46,8 @@ export function shapedCopy(
   if (place.isDeep) return copy(value, place.depth);
   if (Array.isArray(value)) return copyArray(value, place.depth, place, copyPart);
   const { first } = place;
-  if (first !== undefined) {
+  // One with more fields than may still be copied would end it all, whether it is the right one or not.
+  if (first !== undefined && first.keys.length <= valuesLeft) {
     const copied = copyAs(first, value, copyPart);
     if (copied !== undefined) return copied;
   }

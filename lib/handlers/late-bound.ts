@@ -12,7 +12,8 @@ export function lateBound(owner: object, method: string): EmissionHandler<never>
     // oxlint-disable-next-line no-new-func, typescript/no-implied-eval -- the name is a string literal in it, and nothing else
     const make = new Function(
       'owner',
-      `'use strict'; return (payload, emission, context) => owner[${JSON.stringify(method)}](payload, emission, context);`,
+      `'use strict'; return (payload, emission, context) => owner[${JSON.stringify(method)}](payload, emission, context);
+//# sourceURL=nestjs-emissions:handler`,
     ) as (of: object) => EmissionHandler<never>;
     return make(owner);
   } catch {

@@ -1,6 +1,14 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { EmissionsModule, IGNORED, type Emission, type EmissionHandler } from 'nestjs-emissions';
+import {
+  EmissionsModule,
+  IGNORED,
+  type Emission,
+  type EmissionHandler,
+  type HandlerContext,
+} from 'nestjs-emissions';
+import { BufferContext } from '../../lib/buffer/buffer.context.js';
+import type { CallRules } from '../../lib/handlers/handler.invoker.js';
 import { RecordingAdapter } from '../support/adapters.js';
 import { start, type RunningApp } from '../support/app.js';
 import { emitAndSettle } from '../support/emit.js';
@@ -283,5 +291,38 @@ describe('Handlers of one emission', () => {
     expect(recorder.names.toSorted()).toEqual(
       ['a', 'around.it', 'begun.again', 'nested', 'of.the.next'].toSorted(),
     );
+  });
+});
+
+describe('The unit that handlers share which return at once', () => {
+  const rules: CallRules<HandlerContext> = {
+    isPrompt: () => true,
+    paced: () => {},
+    keeps: () => true,
+    over: () => {},
+    ended: () => {},
+    failed: () => {},
+  };
+
+  it('is one after another, and never that of one which has not returned', () => {
+    const buffers = new BufferContext(() => {}, 10);
+    const emission = { name: 'a', payload: 1 } as Emission<never>;
+    const units: unknown[] = [];
+    const call = (within: () => void = () => {}): void => {
+      const method = (): void => {
+        units.push(buffers.current());
+        within();
+      };
+      buffers.call(emission, method, {} as HandlerContext, rules);
+    };
+    call();
+    call(() => {
+      // Ended by hand, it looks as if it were over.
+      void buffers.current()!.buffer!.commit();
+      call();
+    });
+
+    expect(units[1]).toBe(units[0]);
+    expect(units[2]).not.toBe(units[1]);
   });
 });

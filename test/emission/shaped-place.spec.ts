@@ -93,7 +93,9 @@ describe('A snapshot of what has a known shape', () => {
     const taken = often(new Plugin(), at);
     expect(Reflect.ownKeys(taken)).toEqual(['id']);
     expect(taken.constructor).toBe(Plugin);
-    expect(shapeAt(at, new Plugin())!.keys).toEqual(['id']);
+    const { keys, copy, places } = shapeAt(at, new Plugin())!;
+    expect(keys).toEqual(['id']);
+    expect(copy(new Plugin(), (part) => part, places)).toStrictEqual(new Plugin());
     expect(shapeAt(at, Object.assign(new Plugin(), { kind: 'own' }))).toBeUndefined();
     expect(shapeAt(at, { id: 1, greet: 1 })).toBeUndefined();
   });
@@ -117,6 +119,45 @@ describe('A snapshot of what has a known shape', () => {
     expect(Object.entries(snapshot(new Lazier(), 'payload', at))).toEqual([['total', 1]]);
     expect(snapshot(Object.create({ id: 'b', total: 2 }) as object, 'payload', at)).toEqual({});
     expect(asked).toEqual([]);
+  });
+
+  it('has no field that it inherits, not even one that its like has itself', () => {
+    const plain = place();
+    const classes = place();
+    const asked: string[] = [];
+    class Role {
+      constructor(
+        readonly id: number,
+        kind?: string,
+      ) {
+        if (kind !== undefined)
+          Object.defineProperty(this, 'kind', { value: kind, enumerable: true });
+      }
+    }
+    often({ a: 1, role: 'user' }, plain);
+    often(new Role(1, 'user'), classes);
+    const pollution = { configurable: true, enumerable: true };
+    try {
+      Object.defineProperty(Object.prototype, 'role', { ...pollution, value: 'admin' });
+      Object.defineProperty(Role.prototype, 'kind', {
+        ...pollution,
+        get: () => asked.push('get'),
+        set: () => {
+          asked.push('set');
+        },
+      });
+      for (let n = 0; n < 2 * OFTEN; n++) {
+        expect(Object.entries(snapshot({ a: 1 }, 'payload', plain))).toEqual([['a', 1]]);
+        expect(Object.entries(snapshot(new Role(1), 'payload', classes))).toEqual([['id', 1]]);
+        expect(Object.keys(snapshot({ a: 1, role: 'own' }, 'payload', plain))).toEqual([
+          'a',
+          'role',
+        ]);
+      }
+      expect(asked).toEqual([]);
+    } finally {
+      delete (Object.prototype as { role?: unknown }).role;
+    }
   });
 
   it('is of the same class, and takes no setter of it for a field', () => {

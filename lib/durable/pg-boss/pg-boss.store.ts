@@ -280,8 +280,8 @@ export class PgBossStore implements DeliveryStore {
   async close(): Promise<void> {
     // One that is still connecting keeps no other open, and is closed when it is there.
     const deaf = this.#listening?.then((listening) => listening?.close());
-    if (this.#options.boss === undefined) await this.#boss?.stop({ graceful: false });
-    await deaf;
+    const own = this.#options.boss === undefined ? this.#boss : undefined;
+    await Promise.all([deaf, own?.stop({ graceful: false })]);
     await this.#embedded?.close();
   }
 
