@@ -2,7 +2,8 @@ import { isExotic, isNative } from './exotic.js';
 import { isHandedOut } from './handed-out.js';
 
 const { freeze, getPrototypeOf, prototype: PLAIN } = Object;
-const { hasOwnProperty } = PLAIN;
+/** What generated code calls, as it was before anybody could change it. */
+const TOOLS = { freeze, getPrototypeOf, hasOwnProperty: PLAIN.hasOwnProperty };
 
 /** Copies a part of a value, which is at a place within it. @throws when it cannot be a part of a shape */
 export type CopyPart<P> = (part: unknown, place: P) => unknown;
@@ -61,33 +62,19 @@ function copyFor<P>(prototype: object, keys: readonly string[]): Shape<P>['copy'
   const literal = names.map((name, i) => `${name}: ${copied[i]}`).join(', ');
   const fields = names.map((name, i) => `this[${name}] = ${copied[i]};`).join(' ');
   const isOther = isOtherFor(keys);
-  const code =
+  const copier =
     prototype === PLAIN
-      ? `'use strict';
-         return (source, copyPart, places) => { ${isOther} ${read} return freeze({ ${literal} }); };`
-      : `'use strict';
-         function Copy(source, copyPart, places) { ${read} ${fields} }
+      ? `return (source, copyPart, places) => { ${isOther} ${read} return freeze({ ${literal} }); };`
+      : `function Copy(source, copyPart, places) { ${read} ${fields} }
          Copy.prototype = prototype;
          return (source, copyPart, places) => { ${isOther} return freeze(new Copy(source, copyPart, places)); };`;
+  const code = `'use strict'; const { freeze, getPrototypeOf, hasOwnProperty } = tools; ${copier}`;
   try {
     // oxlint-disable-next-line no-new-func, typescript/no-implied-eval -- see above
-    const make = new Function(
-      'prototype',
-      'keys',
-      'freeze',
-      'getPrototypeOf',
-      'hasOwnProperty',
-      code,
-    ) as (
-      ...given: [
-        object,
-        readonly string[],
-        typeof freeze,
-        typeof getPrototypeOf,
-        typeof hasOwnProperty,
-      ]
+    const make = new Function('prototype', 'keys', 'tools', code) as (
+      ...given: [object, readonly string[], typeof TOOLS]
     ) => Shape<P>['copy'];
-    return make(prototype, keys, freeze, getPrototypeOf, hasOwnProperty);
+    return make(prototype, keys, TOOLS);
   } catch {
     return undefined;
   }
