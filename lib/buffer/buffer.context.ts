@@ -1,4 +1,5 @@
-import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { asyncScope } from '../emission/async-scope.js';
 import type { Emission } from '../emission/emission.js';
 import { isThenable } from '../emission/is-thenable.js';
 import type { EmissionHandler, HandlerContext } from '../handlers/handler.js';
@@ -22,7 +23,7 @@ export class BufferContext implements InvocationScope {
   readonly #capacity: number;
   /** The context of no request: it is made while the application is built. */
   readonly #outside: Surroundings = {
-    around: new AsyncResource('nestjs-emissions'),
+    around: asyncScope('nestjs-emissions'),
     storage: this.#storage,
     open: () => this.open(),
   };
@@ -72,7 +73,7 @@ export class BufferContext implements InvocationScope {
   /** Runs work in a unit; everything asynchronous that it starts stays in it. */
   enter<T>(unit: UnitOfWork, work: () => T): T {
     // A resource of its own and `enterWith` take less than half the time of `run`, which makes two contexts.
-    const scope = new AsyncResource('nestjs-emissions:unit');
+    const scope = asyncScope('nestjs-emissions:unit');
     return scope.runInAsyncScope(enter<T>, undefined, this.#storage, unit, work);
   }
 
@@ -248,7 +249,7 @@ export class BufferContext implements InvocationScope {
 
   /** A unit for a handler that is part of a commit. */
   #handlingHere(cause: Emission, outlet: Outlet): Handling {
-    const around = new AsyncResource('nestjs-emissions:commit');
+    const around = asyncScope('nestjs-emissions:commit');
     const open = (): EmissionBuffer => this.open(outlet);
     return new Handling(cause, { around, storage: this.#storage, open });
   }

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
+import { asyncScope } from '../emission/async-scope.js';
 import type { Emission } from '../emission/emission.js';
 import type { EmissionHandler, HandlerContext } from '../handlers/handler.js';
 import type { EmissionBuffer } from './emission-buffer.js';
@@ -79,7 +80,7 @@ export class Handling implements UnitOfWork {
 
   static #enter(handling: Handling): AsyncResource {
     handling.#surroundings.storage.enterWith(handling);
-    return new AsyncResource('nestjs-emissions:handler');
+    return asyncScope('nestjs-emissions:handler');
   }
 
   #begin(method: EmissionHandler<never>, context: HandlerContext, isFollowed: boolean): unknown {
@@ -95,7 +96,7 @@ export class Handling implements UnitOfWork {
     isFollowed: boolean,
   ): unknown {
     handling.#surroundings.storage.enterWith(handling);
-    if (isFollowed) handling.#scope = new AsyncResource('nestjs-emissions:handler');
+    if (isFollowed) handling.#scope = asyncScope('nestjs-emissions:handler');
     const { cause } = handling;
     return method(cause.payload as never, cause as never, context);
   }

@@ -5,7 +5,7 @@ import { Tracing } from '../emission/tracing.js';
 import type { Transact, TransactionSource } from '../emission/transaction-source.js';
 import { callsAreHeard, signal } from '../telemetry/signal.js';
 import type { EmissionHandler, Handler, HandlerContext } from './handler.js';
-import { IGNORED } from './ignored.js';
+import { isIgnored } from './ignored.js';
 
 /** Takes what a handler emitted, when it succeeded. */
 export type Outlet = (emissions: readonly Emission[]) => void | Promise<void>;
@@ -227,10 +227,10 @@ const RULES: CallRules<CallContext> = {
   },
 
   /** Unless it ignored the emission, or the call was given up. */
-  keeps: (result, context) => result !== IGNORED && CallContext.callOf(context).aborted !== true,
+  keeps: (result, context) => !isIgnored(result) && CallContext.callOf(context).aborted !== true,
 
   over: (result, context, emission) => {
-    if (result === IGNORED) CallContext.callOf(context).isIgnored = true;
+    if (isIgnored(result)) CallContext.callOf(context).isIgnored = true;
     if (callsAreHeard('handler')) signalOver(result, context, emission);
   },
 
@@ -245,7 +245,7 @@ const RULES: CallRules<CallContext> = {
 function signalOver(result: unknown, context: CallContext, emission: Emission): void {
   const { aborted, durationMs = 0, attempt } = CallContext.callOf(context);
   if (aborted === true) return;
-  signal(result === IGNORED ? 'emissions:handler:ignored' : 'emissions:handler:succeeded', () => ({
+  signal(isIgnored(result) ? 'emissions:handler:ignored' : 'emissions:handler:succeeded', () => ({
     handler: context.handlerId,
     emission: emission.name,
     count: 1,

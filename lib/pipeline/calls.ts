@@ -1,4 +1,4 @@
-import { AsyncResource } from 'node:async_hooks';
+import { asyncScope } from '../emission/async-scope.js';
 import type { Clock } from '../emission/clock.js';
 import type { Destination } from '../emission/destination.js';
 import { PartialDeliveryError } from '../emission/emission.errors.js';
@@ -159,7 +159,7 @@ export class Calls implements AttemptOwner {
     const { adapter, handle } = this.#destination;
     if (handle !== undefined) return this.#destination.handle!(batch[0]!, call);
     // What an adapter puts into its async context stays there.
-    const scope = new AsyncResource('nestjs-emissions:delivery');
+    const scope = asyncScope('nestjs-emissions:delivery');
     const result: unknown = scope.runInAsyncScope(adapter.deliver, adapter, batch, call);
     if (!isThenable(result)) return false;
     result.then(

@@ -6,7 +6,7 @@ import { quote } from '../emission/quote.js';
 import { HandlerExplorer, type FoundHandler } from '../handlers/handler.explorer.js';
 import type { EmissionHandler, Handler } from '../handlers/handler.js';
 import { HandlerInvoker } from '../handlers/handler.invoker.js';
-import { IGNORED } from '../handlers/ignored.js';
+import { isIgnored, type IGNORED } from '../handlers/ignored.js';
 import { TestingError } from './testing.errors.js';
 
 /** What became of an emission that was given to a handler. */
@@ -86,7 +86,7 @@ export async function runHandler<T extends object, M extends MethodOf<T>>(
   await app
     .get(HandlerInvoker, { strict: false })
     .invoke(called as Handler, emission, call, (emissions) => void emitted.push(...emissions));
-  if (result === IGNORED) return outcomeOf({ outcome: 'ignored' }, emitted);
+  if (isIgnored(result)) return outcomeOf({ outcome: 'ignored' }, emitted);
   return outcomeOf({ outcome: 'processed', result: result as ResultOf<T, M> }, emitted);
 }
 

@@ -1,7 +1,7 @@
 import { context, diag, SpanStatusCode, type Context, type Span } from '@opentelemetry/api';
 import { PartialDeliveryError } from '../../emission/emission.errors.js';
 import { isThenable } from '../../emission/is-thenable.js';
-import { IGNORED } from '../../handlers/ignored.js';
+import { isIgnored } from '../../handlers/ignored.js';
 
 /** A span around work: active in it, and ended when it has settled, or is given up by its signal before. */
 export class ActiveSpan {
@@ -55,7 +55,7 @@ export class ActiveSpan {
   #end(result?: unknown): void {
     this.#watched?.removeEventListener('abort', this.#givenUp);
     if (!this.#span.isRecording()) return;
-    if (result === IGNORED) this.#span.setAttribute('emissions.ignored', true);
+    if (isIgnored(result)) this.#span.setAttribute('emissions.ignored', true);
     try {
       this.#span.end();
     } catch (error) {
