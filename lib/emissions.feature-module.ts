@@ -2,10 +2,10 @@ import { Module, type DynamicModule, type ModuleMetadata, type OnModuleInit } fr
 import { ModuleRef } from '@nestjs/core';
 import { AdapterModule } from './adapter.module.js';
 import type { AdapterRegistration } from './adapter.registration.js';
+import { checkOptions } from './emission/async-options.js';
 import { ConfigurationError } from './emission/emission.errors.js';
 import type { TopicMap } from './emission/topics.js';
 import { EmissionsLauncher } from './emissions.launcher.js';
-import { checkOptions } from './emissions.module-definition.js';
 
 /** What `forFeature` takes. */
 export interface EmissionsFeature {

@@ -59,43 +59,6 @@ export const EmissionsConfigurableModule: ConfigurableModuleCls<
 /** What `forRootAsync` takes. */
 export type EmissionsAsyncOptions = Parameters<typeof EmissionsConfigurableModule.forRootAsync>[0];
 
-const ASYNC_KEYS: readonly string[] = [
-  'adapters',
-  'imports',
-  'inject',
-  'interceptor',
-  'isGlobal',
-  'provideInjectionTokensFrom',
-  'useClass',
-  'useExisting',
-  'useFactory',
-];
-
-const FACTORIES = ['useFactory', 'useClass', 'useExisting'] as const;
-
-/** @throws ConfigurationError when they are no options at all, with the method they were given to */
-export function checkOptions<T extends object>(method: string, options: T): T {
-  if (typeof options === 'object' && options !== null && !Array.isArray(options)) return options;
-  throw new ConfigurationError(`${method} takes an object of options, but got ${quote(options)}.`);
-}
-
-/** @throws ConfigurationError when something stands beside the factory that belongs into it, or there is no factory */
-export function checkAsyncOptions(options: EmissionsAsyncOptions): EmissionsAsyncOptions {
-  const unknown = Object.keys(checkOptions('forRootAsync', options)).find(
-    (key) => !ASYNC_KEYS.includes(key),
-  );
-  if (unknown !== undefined) {
-    throw new ConfigurationError(
-      `forRootAsync has no option "${unknown}" beside the factory; return it from there. It has: ${ASYNC_KEYS.join(', ')}.`,
-    );
-  }
-  const given = FACTORIES.filter((key) => options[key] !== undefined);
-  if (given.length === 1) return options;
-  throw new ConfigurationError(
-    `forRootAsync takes exactly one of ${FACTORIES.join(', ')}, but got ${given.length === 0 ? 'none' : given.join(' and ')}.`,
-  );
-}
-
 /** The options as they were given; not yet checked. */
 export const GIVEN_OPTIONS: string | symbol = host.MODULE_OPTIONS_TOKEN;
 

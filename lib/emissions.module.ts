@@ -7,7 +7,9 @@ import { EmissionsInterceptor } from './buffer/emissions.interceptor.js';
 import { EmissionsMiddleware } from './buffer/emissions.middleware.js';
 import { GraphqlOperations } from './buffer/graphql-operation.js';
 import { RequestOptions } from './buffer/request.options.js';
+import { checkAsyncOptions, checkOptions } from './emission/async-options.js';
 import { EmissionFactory } from './emission/emission.factory.js';
+import { RefusedModule } from './emission/refused.module.js';
 import { refuseWithoutForRoot } from './emission/root-module.js';
 import { TopicRouter } from './emission/topics.js';
 import { Tracing } from './emission/tracing.js';
@@ -19,14 +21,13 @@ import {
 } from './emissions.feature-module.js';
 import { EmissionsLauncher } from './emissions.launcher.js';
 import {
-  checkAsyncOptions,
-  checkOptions,
   EmissionsConfigurableModule,
   GIVEN_OPTIONS,
   type EmissionsAsyncOptions,
   type EmissionsModuleExtras,
 } from './emissions.module-definition.js';
 import {
+  BESIDE_THE_FACTORY,
   EMISSIONS_OPTIONS,
   resolveEmissionsOptions,
   type EmissionsOptions,
@@ -43,7 +44,6 @@ import { HandlerRegistry } from './handlers/handler.registry.js';
 import { Ledger } from './pipeline/ledger.js';
 import { Pipeline } from './pipeline/pipeline.js';
 import { PipelinePlanner } from './pipeline.plan.js';
-import { RefusedModule } from './refused.module.js';
 import { WorkReporter } from './work.reporter.js';
 import { Subscriptions } from './subscriptions.js';
 import { Transactions } from './transactions.js';
@@ -190,7 +190,9 @@ export class EmissionsModule extends EmissionsConfigurableModule {
    * belongs into the factory is refused beside it, and the other way round.
    */
   static override forRootAsync(options: EmissionsAsyncOptions): DynamicModule {
-    return RefusedModule.unless(() => super.forRootAsync(checkAsyncOptions(options)));
+    return RefusedModule.unless(() =>
+      super.forRootAsync(checkAsyncOptions('forRootAsync', options, BESIDE_THE_FACTORY)),
+    );
   }
 
   /**

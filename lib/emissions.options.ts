@@ -110,7 +110,8 @@ export const emissionsOptions: OptionSet<ResolvedEmissionsOptions> =
     maxDepth: integer({ min: 1, default: 16 }),
   });
 
-const BESIDE_THE_FACTORY = ['adapters', 'interceptor', 'isGlobal'];
+/** Part of the module graph, and not of what a factory makes. */
+export const BESIDE_THE_FACTORY: readonly string[] = ['adapters', 'interceptor', 'isGlobal'];
 
 /** @throws ConfigurationError naming the option that is unknown, of the wrong type or impossible */
 export function resolveEmissionsOptions(options: EmissionsOptions): ResolvedEmissionsOptions {

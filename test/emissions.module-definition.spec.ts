@@ -190,6 +190,16 @@ const WRONG: [string, () => DynamicModule, RegExp][] = [
     /^forRootAsync takes an object of options, but got undefined/,
   ],
   [
+    'a factory that is no function',
+    () => EmissionsModule.forRootAsync({ useFactory: 7 as never }),
+    /^forRootAsync takes a function as useFactory, but got 7/,
+  ],
+  [
+    'a class of options that is none',
+    () => EmissionsModule.forRootAsync({ useClass: 'Options' as never }),
+    /^forRootAsync takes a class as useClass, but got 'Options'/,
+  ],
+  [
     'an option that a feature does not have',
     () => EmissionsModule.forFeature({ topic: {} } as never),
     /^forFeature has no option "topic"/,

@@ -3,12 +3,15 @@ import {
   Module,
   type ConfigurableModuleCls,
   type ConfigurableModuleHost,
+  type DynamicModule,
 } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
+import { checkAsyncOptions, checkOptions } from '../emission/async-options.js';
 import type { Clock } from '../emission/clock.js';
 import { DURABLE_ENGINE } from '../emission/durable-engine.js';
 import { EmissionFactory } from '../emission/emission.factory.js';
 import { ConfigurationError } from '../emission/emission.errors.js';
+import { RefusedModule } from '../emission/refused.module.js';
 import { refuseWithoutForRoot, requireRootModule } from '../emission/root-module.js';
 import { DurableDeliveries } from './deliveries.service.js';
 import { durableOptions, type DurableOptions } from './durable.options.js';
@@ -34,6 +37,10 @@ const DurableConfigurableModule: ConfigurableModuleCls<
   'createDurableOptions'
 > = host.ConfigurableModuleClass;
 
+/** What `forRootAsync` takes. */
+export type DurableAsyncOptions = Parameters<typeof DurableConfigurableModule.forRootAsync>[0];
+
+const EXAMPLE = "For a first try: EmissionsDurableModule.forRoot({ embedded: './data' }).";
 const RESOLVED = Symbol('nestjs-emissions:durable-options');
 const WHERE = ['connectionString', 'embedded', 'boss'] as const;
 
@@ -70,7 +77,21 @@ const WHERE = ['connectionString', 'embedded', 'boss'] as const;
   ],
   exports: [DurableDeliveries],
 })
-export class EmissionsDurableModule extends DurableConfigurableModule {}
+export class EmissionsDurableModule extends DurableConfigurableModule {
+  /** Adds durable deliveries; options that are none, or do not say where to store, are refused when the application starts. */
+  static override forRoot(options: DurableSettingsGiven): DynamicModule {
+    return RefusedModule.unless(() =>
+      super.forRoot(checkOptions('EmissionsDurableModule.forRoot', options, EXAMPLE)),
+    );
+  }
+
+  /** As `forRoot`, with options that a factory makes. */
+  static override forRootAsync(options: DurableAsyncOptions): DynamicModule {
+    return RefusedModule.unless(() =>
+      super.forRootAsync(checkAsyncOptions('EmissionsDurableModule.forRootAsync', options)),
+    );
+  }
+}
 
 /** @throws ConfigurationError naming the option that is wrong */
 export function resolveDurableOptions(given: DurableSettingsGiven): DurableOptions {

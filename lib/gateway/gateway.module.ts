@@ -7,8 +7,8 @@ import {
 } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { WebSocketGateway } from '@nestjs/websockets';
-import { ConfigurationError } from '../emission/emission.errors.js';
-import { quote } from '../emission/quote.js';
+import { checkAsyncOptions, checkOptions } from '../emission/async-options.js';
+import { RefusedModule } from '../emission/refused.module.js';
 import { refuseWithoutForRoot, requireRootModule } from '../emission/root-module.js';
 import { EmissionsGateway, GATEWAY_OPTIONS } from './emissions.gateway.js';
 import { EmissionsStream } from './emissions.stream.js';
@@ -39,6 +39,13 @@ const GatewayConfigurableModule: ConfigurableModuleCls<
   GatewayAddress
 > = host.ConfigurableModuleClass;
 
+/** What `forRootAsync` takes. */
+export type GatewayAsyncOptions = Parameters<typeof GatewayConfigurableModule.forRootAsync>[0];
+
+const ADDRESS = ['namespace', 'path', 'cors'];
+const EXAMPLE =
+  "Write EmissionsGatewayModule.forRoot({ authenticate: async (socket) => ({ tenant: '…', subject: '…' }) }).";
+
 /**
  * Adds a gateway to the application: `EmissionsGatewayModule.forRoot({ authenticate, … })`, or `forRootAsync`, with `namespace`,
  * `path` and `cors` beside the factory.
@@ -66,20 +73,19 @@ export class EmissionsGatewayModule extends GatewayConfigurableModule {
   static override forRoot(
     options: Partial<GatewayOptions<any>> & Partial<GatewayAddress>,
   ): DynamicModule {
-    return typeof options === 'object' && options !== null
-      ? super.forRoot(options)
-      : { module: this, providers: [{ provide: GATEWAY_OPTIONS, useFactory: refuse(options) }] };
-  }
-}
-
-/** Stands in for options that are none: an error of `forRoot` itself would come while files are loaded, where nobody can catch it. */
-function refuse(options: unknown): () => never {
-  return () => {
-    throw new ConfigurationError(
-      `EmissionsGatewayModule.forRoot takes an object of options, but got ${quote(options)}. Write ` +
-        "EmissionsGatewayModule.forRoot({ authenticate: async (socket) => ({ tenant: '…', subject: '…' }) }).",
+    return RefusedModule.unless(() =>
+      super.forRoot(checkOptions('EmissionsGatewayModule.forRoot', options, EXAMPLE)),
     );
-  };
+  }
+
+  /** As `forRoot`, with options that a factory makes; the address, which Nest reads before, stands beside it. */
+  static override forRootAsync(options: GatewayAsyncOptions): DynamicModule {
+    return RefusedModule.unless(() =>
+      super.forRootAsync(
+        checkAsyncOptions('EmissionsGatewayModule.forRootAsync', options, ADDRESS),
+      ),
+    );
+  }
 }
 
 /** Each registration gets a class of its own, since Nest reads the address of a gateway from its class. */

@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from '@jest/globals';
 import { Inject, Injectable, Scope, type ModuleMetadata } from '@nestjs/common';
 import { REQUEST } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
-import { Emissions, EmissionsModule, OnEmission } from 'nestjs-emissions';
+import { ConfigurationError, Emissions, EmissionsModule, OnEmission } from 'nestjs-emissions';
 import { EmissionsDurableModule } from 'nestjs-emissions/durable';
 import { until } from '../support/until.js';
 
@@ -53,6 +53,29 @@ describe('EmissionsDurableModule', () => {
     [{ boss: {} }, 'boss takes an instance of PgBoss'],
   ])('refuses %j', async (options, message) => {
     await expect(starting(durable(options))).rejects.toThrow(message);
+  });
+
+  it.each<[object | undefined, RegExp]>([
+    [undefined, /forRootAsync takes an object of options, but got undefined/],
+    [{}, /forRootAsync takes exactly one of useFactory, useClass, useExisting, but got none/],
+    [{ useFactory: 7 }, /forRootAsync takes a function as useFactory, but got 7/],
+    [
+      { embedded: 'memory://', useFactory: () => ({}) },
+      /forRootAsync has no option "embedded" beside the factory; return it from there\. It has: imports, inject/,
+    ],
+  ])('refuses %p for a factory when the application starts', async (options, message) => {
+    const imports = [
+      EmissionsModule.forRoot(),
+      EmissionsDurableModule.forRootAsync(options as never),
+    ];
+    await expect(starting({ imports })).rejects.toThrow(ConfigurationError);
+    await expect(starting({ imports })).rejects.toThrow(message);
+  });
+
+  it.each([undefined, null, 'x'])('refuses %p in the place of options', async (options) => {
+    await expect(starting(durable(options as never))).rejects.toThrow(
+      /^EmissionsDurableModule\.forRoot takes an object of options, but got (undefined|null|'x')\. For a first try: /,
+    );
   });
 
   it('is missed by durable handlers', async () => {

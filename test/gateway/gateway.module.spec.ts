@@ -41,6 +41,23 @@ describe('the gateway module', () => {
     },
   );
 
+  it.each<[object | undefined, RegExp]>([
+    [undefined, /forRootAsync takes an object of options, but got undefined/],
+    [{}, /forRootAsync takes exactly one of useFactory, useClass, useExisting, but got none/],
+    [{ useFactory: 7 }, /forRootAsync takes a function as useFactory, but got 7/],
+    [
+      { anonymous: true, useFactory: () => ({}) },
+      /forRootAsync has no option "anonymous" beside the factory; return it from there\. It has: cors, imports, inject, namespace, path/,
+    ],
+  ])('refuses %p for a factory when the application starts', async (options, message) => {
+    const imports = [
+      EmissionsModule.forRoot(),
+      EmissionsGatewayModule.forRootAsync(options as never),
+    ];
+    await expect(start({ imports })).rejects.toThrow(ConfigurationError);
+    await expect(start({ imports })).rejects.toThrow(message);
+  });
+
   it('refuses options that are wrong or exclude one another', async () => {
     const starting = (gateway: object) =>
       start({ imports: [EmissionsModule.forRoot({}), EmissionsGatewayModule.forRoot(gateway)] });
