@@ -7,7 +7,7 @@ import { EmissionsInterceptor } from './buffer/emissions.interceptor.js';
 import { EmissionsMiddleware } from './buffer/emissions.middleware.js';
 import { GraphqlOperations } from './buffer/graphql-operation.js';
 import { RequestOptions } from './buffer/request.options.js';
-import { checkAsyncOptions, checkOptions } from './emission/async-options.js';
+import { asyncModule, checkOptions, type AsyncOptionsOf } from './emission/async-options.js';
 import { EmissionFactory } from './emission/emission.factory.js';
 import { RefusedModule } from './emission/refused.module.js';
 import { refuseWithoutForRoot } from './emission/root-module.js';
@@ -171,6 +171,13 @@ const exported = [
   AMBIENT_TRANSACTIONS,
 ];
 
+const ASYNC: AsyncOptionsOf = {
+  method: 'forRootAsync',
+  own: BESIDE_THE_FACTORY,
+  token: GIVEN_OPTIONS,
+  makes: 'createEmissionsOptions',
+};
+
 /**
  * Brings emissions to an application. Import `EmissionsModule.forRoot(options)` (or `forRootAsync`) once, in the root module;
  * `Emissions`, the interceptor and the middleware can then be used everywhere.
@@ -190,9 +197,7 @@ export class EmissionsModule extends EmissionsConfigurableModule {
    * belongs into the factory is refused beside it, and the other way round.
    */
   static override forRootAsync(options: EmissionsAsyncOptions): DynamicModule {
-    return RefusedModule.unless(() =>
-      super.forRootAsync(checkAsyncOptions('forRootAsync', options, BESIDE_THE_FACTORY)),
-    );
+    return asyncModule(ASYNC, options, (checked) => super.forRootAsync(checked));
   }
 
   /**

@@ -52,7 +52,10 @@ export { defineTopics, TopicRouter } from './emission/topics.js';
 export type { TopicMap } from './emission/topics.js';
 export { EmissionsModule } from './emissions.module.js';
 export type { EmissionsFeature } from './emissions.feature-module.js';
-export type { EmissionsModuleExtras } from './emissions.module-definition.js';
+export type {
+  EmissionsAsyncOptions,
+  EmissionsModuleExtras,
+} from './emissions.module-definition.js';
 export type { EmissionsOptions, TenancyOptions, UnbufferedPolicy } from './emissions.options.js';
 export { Emissions } from './emissions.service.js';
 export type { RecordOptions } from './work.reporter.js';

@@ -69,6 +69,15 @@ describe('forRootAsync', () => {
     expect(await created(module)).toEqual(['orders']);
   });
 
+  it('takes options from a class whose method is a field', async () => {
+    class FieldOptions {
+      createEmissionsOptions = () => ({ topics: { orders: ['order.created'] } });
+    }
+    const module = EmissionsModule.forRootAsync({ adapters: [Audit], useClass: FieldOptions });
+
+    expect(await created(module)).toEqual(['orders']);
+  });
+
   it('takes options from a class that is there', async () => {
     const module = EmissionsModule.forRootAsync({
       adapters: [Audit],
@@ -192,12 +201,17 @@ const WRONG: [string, () => DynamicModule, RegExp][] = [
   [
     'a factory that is no function',
     () => EmissionsModule.forRootAsync({ useFactory: 7 as never }),
-    /^forRootAsync takes a function as useFactory, but got 7/,
+    /^forRootAsync takes a function \(a class: useClass\) as useFactory, but got 7/,
   ],
   [
     'a class of options that is none',
     () => EmissionsModule.forRootAsync({ useClass: 'Options' as never }),
-    /^forRootAsync takes a class as useClass, but got 'Options'/,
+    /^forRootAsync takes a class \(a function: useFactory\) as useClass, but got 'Options'/,
+  ],
+  [
+    'a class of options without its method',
+    () => EmissionsModule.forRootAsync({ useClass: Settings as never }),
+    /^forRootAsync asks Settings for options with createEmissionsOptions\(\), and it has no such method/,
   ],
   [
     'an option that a feature does not have',

@@ -1,4 +1,4 @@
-import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
+import { AsyncLocalStorage, type AsyncResource } from 'node:async_hooks';
 import { asyncScope } from '../emission/async-scope.js';
 import type { Emission } from '../emission/emission.js';
 import type { EmissionHandler, HandlerContext } from '../handlers/handler.js';
@@ -121,7 +121,7 @@ export class Handling implements UnitOfWork {
  */
 const contextsRemember: boolean = (() => {
   const storage = new AsyncLocalStorage<boolean>();
-  const scope = new AsyncResource('nestjs-emissions');
+  const scope = asyncScope('nestjs-emissions');
   scope.runInAsyncScope(() => storage.enterWith(true));
   const remembered = scope.runInAsyncScope(() => storage.getStore()) === true;
   storage.disable();

@@ -6,7 +6,7 @@ import {
   type DynamicModule,
 } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
-import { checkAsyncOptions, checkOptions } from '../emission/async-options.js';
+import { asyncModule, checkOptions, type AsyncOptionsOf } from '../emission/async-options.js';
 import type { Clock } from '../emission/clock.js';
 import { DURABLE_ENGINE } from '../emission/durable-engine.js';
 import { EmissionFactory } from '../emission/emission.factory.js';
@@ -41,6 +41,11 @@ const DurableConfigurableModule: ConfigurableModuleCls<
 export type DurableAsyncOptions = Parameters<typeof DurableConfigurableModule.forRootAsync>[0];
 
 const EXAMPLE = "For a first try: EmissionsDurableModule.forRoot({ embedded: './data' }).";
+const ASYNC: AsyncOptionsOf = {
+  method: 'EmissionsDurableModule.forRootAsync',
+  token: host.MODULE_OPTIONS_TOKEN,
+  makes: 'createDurableOptions',
+};
 const RESOLVED = Symbol('nestjs-emissions:durable-options');
 const WHERE = ['connectionString', 'embedded', 'boss'] as const;
 
@@ -87,9 +92,7 @@ export class EmissionsDurableModule extends DurableConfigurableModule {
 
   /** As `forRoot`, with options that a factory makes. */
   static override forRootAsync(options: DurableAsyncOptions): DynamicModule {
-    return RefusedModule.unless(() =>
-      super.forRootAsync(checkAsyncOptions('EmissionsDurableModule.forRootAsync', options)),
-    );
+    return asyncModule(ASYNC, options, (checked) => super.forRootAsync(checked));
   }
 }
 

@@ -12,7 +12,7 @@ export {
   TablesNotReadyError,
   UnknownHandlerError,
 } from './durable.errors.js';
-export { EmissionsDurableModule } from './durable.module.js';
+export { EmissionsDurableModule, type DurableAsyncOptions } from './durable.module.js';
 export type { DurableBackend, DurableOptions, EmbeddedDatabase } from './durable.options.js';
 export { fromDrizzle } from './executors/from-drizzle.js';
 export type { DrizzleDatabase } from './executors/from-drizzle.js';

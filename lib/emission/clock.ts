@@ -1,11 +1,3 @@
-import { performance as untouched } from 'node:perf_hooks';
-
-/** JavaScript's own; none when this is loaded while a test has stopped the clock, with a class or a proxy in its place. */
-const OWN_DATE =
-  Date.prototype.constructor === Date &&
-  /\[native code\]/.test(Function.prototype.toString.call(Date))
-    ? Date
-    : undefined;
 const RESYNC_AFTER_MS = 1_000;
 /** The wall clock tells whole milliseconds: more than this apart, one of the two was set. */
 const APART_MS = 2;
@@ -22,8 +14,7 @@ export class Clock {
   #last = 0;
 
   now(): number {
-    // The global one is an accessor, which V8 cannot see through: 2 % of an emission. Who stops the clock puts another `Date` in place.
-    const elapsed = (Date === OWN_DATE ? untouched : performance).now();
+    const elapsed = performance.now();
     if (!(elapsed - this.#syncedAt < RESYNC_AFTER_MS && elapsed >= this.#syncedAt)) {
       this.#offset = synced(elapsed, this.#offset);
       this.#syncedAt = elapsed;

@@ -7,7 +7,7 @@ import {
 } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { WebSocketGateway } from '@nestjs/websockets';
-import { checkAsyncOptions, checkOptions } from '../emission/async-options.js';
+import { asyncModule, checkOptions, type AsyncOptionsOf } from '../emission/async-options.js';
 import { RefusedModule } from '../emission/refused.module.js';
 import { refuseWithoutForRoot, requireRootModule } from '../emission/root-module.js';
 import { EmissionsGateway, GATEWAY_OPTIONS } from './emissions.gateway.js';
@@ -42,7 +42,12 @@ const GatewayConfigurableModule: ConfigurableModuleCls<
 /** What `forRootAsync` takes. */
 export type GatewayAsyncOptions = Parameters<typeof GatewayConfigurableModule.forRootAsync>[0];
 
-const ADDRESS = ['namespace', 'path', 'cors'];
+const ASYNC: AsyncOptionsOf = {
+  method: 'EmissionsGatewayModule.forRootAsync',
+  own: ['namespace', 'path', 'cors'],
+  token: GATEWAY_OPTIONS,
+  makes: 'createGatewayOptions',
+};
 const EXAMPLE =
   "Write EmissionsGatewayModule.forRoot({ authenticate: async (socket) => ({ tenant: '…', subject: '…' }) }).";
 
@@ -80,11 +85,7 @@ export class EmissionsGatewayModule extends GatewayConfigurableModule {
 
   /** As `forRoot`, with options that a factory makes; the address, which Nest reads before, stands beside it. */
   static override forRootAsync(options: GatewayAsyncOptions): DynamicModule {
-    return RefusedModule.unless(() =>
-      super.forRootAsync(
-        checkAsyncOptions('EmissionsGatewayModule.forRootAsync', options, ADDRESS),
-      ),
-    );
+    return asyncModule(ASYNC, options, (checked) => super.forRootAsync(checked));
   }
 }
 

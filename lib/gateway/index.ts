@@ -18,7 +18,7 @@ export {
   ConnectionRefusedError,
   TooManyRequestsError,
 } from './gateway.errors.js';
-export { EmissionsGatewayModule } from './gateway.module.js';
+export { EmissionsGatewayModule, type GatewayAsyncOptions } from './gateway.module.js';
 export type { GatewayAddress, GatewayIdentity, GatewayOptions } from './gateway.options.js';
 export type { HistoryOptions } from './history.options.js';
 export { jwtAuthentication } from './jwt-authentication.js';

@@ -266,7 +266,7 @@ export class Pipeline implements ConsumerHost, CommitHost, PlaceHost {
     return this.#turns.isYoung;
   }
 
-  readonly #hasTime = (): boolean => this.#turns.hasTime();
+  readonly #mayGoOn = (): boolean => this.#turns.isYoung;
 
   outside<T>(arm: () => T): T {
     return this.#turns.outside(arm);
@@ -421,7 +421,7 @@ export class Pipeline implements ConsumerHost, CommitHost, PlaceHost {
 
   #giveOut(): boolean {
     if (!this.#arrivals.waiting) return false;
-    const more = this.#arrivals.giveOut(this.#hasTime);
+    const more = this.#arrivals.giveOut(this.#mayGoOn);
     if (this.#handOver.waiting > 0)
       for (const consumer of this.consumers) this.#handOver.serve(consumer);
     this.settle();

@@ -1,9 +1,9 @@
-import { AsyncResource } from 'node:async_hooks';
 // Not the global ones: a test that stops the clock does not mean to stop deliveries.
 import { performance } from 'node:perf_hooks';
 import { nextTick } from 'node:process';
 import { setImmediate } from 'node:timers';
 import { Logger } from '@nestjs/common';
+import { asyncScope } from '../emission/async-scope.js';
 
 /** How long a round may take before the event loop sees to others, in milliseconds. */
 const A_ROUND_MS = 1;
@@ -24,14 +24,13 @@ export interface Runnable {
  */
 export class Turns {
   // Made while the application is built: the context of no request.
-  readonly #outside = new AsyncResource('nestjs-emissions');
+  readonly #outside = asyncScope('nestjs-emissions');
   readonly #logger = new Logger('Emissions');
   readonly #opening: () => boolean;
   #waiting: Runnable[] = [];
   #sorted = true;
   #called = false;
   #began = 0;
-  #pieces = 0;
 
   /** @param opening begins every round, and tells whether it wants another; what it schedules gets its turn in this one */
   constructor(opening: () => boolean = () => false) {
@@ -43,16 +42,6 @@ export class Turns {
     if (this.#called) return;
     this.#called = true;
     this.#outside.runInAsyncScope(setImmediate, undefined, this.#serve);
-  }
-
-  /**
-   * Whether there is time left in this round, for one who asks after each piece of work. The clock, which costs as much as a quick handler,
-   * is looked at after 1, 2, 4 … 64, 128, 192 … pieces.
-   */
-  hasTime(): boolean {
-    const piece = ++this.#pieces;
-    const looks = piece < 64 ? (piece & (piece - 1)) === 0 : (piece & 63) === 0;
-    return !looks || this.isYoung;
   }
 
   /** Whether the round has not taken long yet, with all that its promises led to: one may go on without a further one. */
@@ -78,7 +67,6 @@ export class Turns {
 
   readonly #serve = (): void => {
     this.#began = performance.now();
-    this.#pieces = 0;
     this.#open();
   };
 

@@ -58,10 +58,17 @@ describe('EmissionsDurableModule', () => {
   it.each<[object | undefined, RegExp]>([
     [undefined, /forRootAsync takes an object of options, but got undefined/],
     [{}, /forRootAsync takes exactly one of useFactory, useClass, useExisting, but got none/],
-    [{ useFactory: 7 }, /forRootAsync takes a function as useFactory, but got 7/],
+    [
+      { useClass: class Settings {} },
+      /asks Settings for options with createDurableOptions\(\), and it has no such method/,
+    ],
+    [
+      { useFactory: 7 },
+      /forRootAsync takes a function \(a class: useClass\) as useFactory, but got 7/,
+    ],
     [
       { embedded: 'memory://', useFactory: () => ({}) },
-      /forRootAsync has no option "embedded" beside the factory; return it from there\. It has: imports, inject/,
+      /forRootAsync has no option "embedded" beside the factory; return it from there, if the module has it\. Beside it: imports, inject/,
     ],
   ])('refuses %p for a factory when the application starts', async (options, message) => {
     const imports = [

@@ -58,24 +58,4 @@ describe('A clock', () => {
     jest.useFakeTimers({ now: new Date('2030-01-02T03:04:05.678Z') });
     expect(new Clock().now()).toBe(Date.UTC(2030, 0, 2, 3, 4, 5, 678));
   });
-
-  it('goes with the clock of a test, also when it was made before, and when it was loaded while that stood', async () => {
-    const before = new Clock();
-    before.now();
-    jest.useFakeTimers({ now: 1_900_000_000_000 });
-    jest.resetModules();
-    const loadedLate = await import('../../lib/emission/clock.js');
-    expect(loadedLate.Clock).not.toBe(Clock);
-    for (const clock of [before, new loadedLate.Clock()]) {
-      const first = clock.now();
-      expect(clock.now()).toBe(first);
-      jest.advanceTimersByTime(250);
-      expect(clock.now()).toBe(first + 250);
-      expect(clock.now()).toBe(Date.now());
-    }
-    jest.useRealTimers();
-    const [now, elapsed] = [before.now(), performance.now()];
-    while (performance.now() - elapsed < 3);
-    expect(before.now()).toBeGreaterThanOrEqual(now);
-  });
 });

@@ -44,10 +44,17 @@ describe('the gateway module', () => {
   it.each<[object | undefined, RegExp]>([
     [undefined, /forRootAsync takes an object of options, but got undefined/],
     [{}, /forRootAsync takes exactly one of useFactory, useClass, useExisting, but got none/],
-    [{ useFactory: 7 }, /forRootAsync takes a function as useFactory, but got 7/],
+    [
+      { useClass: class Settings {} },
+      /asks Settings for options with createGatewayOptions\(\), and it has no such method/,
+    ],
+    [
+      { useFactory: 7 },
+      /forRootAsync takes a function \(a class: useClass\) as useFactory, but got 7/,
+    ],
     [
       { anonymous: true, useFactory: () => ({}) },
-      /forRootAsync has no option "anonymous" beside the factory; return it from there\. It has: cors, imports, inject, namespace, path/,
+      /forRootAsync has no option "anonymous" beside the factory; return it from there, if the module has it\. Beside it: cors, imports, inject, namespace, path/,
     ],
   ])('refuses %p for a factory when the application starts', async (options, message) => {
     const imports = [

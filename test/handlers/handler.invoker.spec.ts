@@ -42,8 +42,8 @@ function handle(method: EmissionHandler<any>, options: HandlerOptions = {}): Dis
 }
 
 describe('What a handler does', () => {
-  it.each([undefined, null, false, 0, 'done', { any: 'thing' }])(
-    'counts as success when it returns %j',
+  it.each([undefined, null, false, 0, 'done', { any: 'thing' }, Symbol('other')])(
+    'counts as success when it returns %p',
     async (result) => {
       using log = listen(...SIGNALS);
       using _ = handle(() => result);

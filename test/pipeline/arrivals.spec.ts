@@ -188,6 +188,29 @@ describe('What arrives for handlers', () => {
     expect(handled).toBe(20);
   });
 
+  it.each([1, 16])(
+    'leaves the event loop its turns also where slow calls follow quick ones that were waited for, %i at a time',
+    async (concurrency) => {
+      using bench = new Bench();
+      let slow = 0;
+      const mixed: Handle = ({ payload }) => {
+        if (Number(payload) <= 80) return Promise.resolve();
+        slow++;
+        const until = performance.now() + 2;
+        while (performance.now() < until);
+      };
+      serve(bench, 'mixed', mixed, { concurrency });
+      await bench.commit(120);
+      let most = 0;
+      for (let before = 0; slow < 40; before = slow) {
+        await nextRound();
+        most = Math.max(most, slow - before);
+      }
+
+      expect(most).toBeLessThan(20);
+    },
+  );
+
   it('does not take a round of the event loop for each `concurrency` of handlers that only wait for promises', async () => {
     using bench = new Bench();
     let handled = 0;

@@ -75,6 +75,26 @@ describe('Batches', () => {
     expect(adapter.batches).toHaveLength(1_000);
   });
 
+  it('do not hold up the event loop with slow calls either', async () => {
+    using bench = new Bench({ batchSize: 1 });
+    let delivered = 0;
+    bench.serve({
+      deliver: () => {
+        delivered++;
+        const over = performance.now() + 2;
+        while (performance.now() < over);
+      },
+    });
+    await bench.commit(40);
+    await nextRound();
+    const afterOneRound = delivered;
+    await bench.settled();
+
+    expect(afterOneRound).toBeGreaterThan(0);
+    expect(afterOneRound).toBeLessThan(20);
+    expect(delivered).toBe(40);
+  });
+
   it('are signalled with the adapter, how many were delivered, how long it took, and which attempt it was', async () => {
     using bench = new Bench({ batchSize: 2 });
     using log = listen('emissions:adapter:delivered');

@@ -152,24 +152,6 @@ describe('Turns', () => {
 });
 
 describe('A round', () => {
-  it('looks at the clock after 1, 2, 4 … 64, 128 … pieces of work, counted from its start', async () => {
-    const outOfTime: number[][] = [];
-    const turns = new Turns(() => {
-      const until = performance.now() + 2;
-      while (performance.now() < until);
-      const pieces = Array.from({ length: 200 }, (_, i) => ({
-        nth: i + 1,
-        goesOn: turns.hasTime(),
-      }));
-      outOfTime.push(pieces.filter(({ goesOn }) => !goesOn).map(({ nth }) => nth));
-      return outOfTime.length < 2;
-    });
-    turns.call();
-    while (outOfTime.length < 2) await setImmediate(); // oxlint-disable-line no-await-in-loop -- one behind another
-    const looks = [1, 2, 4, 8, 16, 32, 64, 128, 192];
-    expect(outOfTime).toEqual([looks, looks]);
-  });
-
   it('ages also while a test has stopped the clock: the event loop is not held up', async () => {
     jest.useFakeTimers();
     try {
