@@ -58,4 +58,63 @@ describe('A clock', () => {
     jest.useFakeTimers({ now: new Date('2030-01-02T03:04:05.678Z') });
     expect(new Clock().now()).toBe(Date.UTC(2030, 0, 2, 3, 4, 5, 678));
   });
+
+  it.each<[string, Parameters<typeof jest.useFakeTimers>[0]]>([
+    ['stops everything', {}],
+    ['stops timers, and not dates', { doNotFake: ['Date'] }],
+    ['stops dates, and not timers', { doNotFake: ['setTimeout', 'clearTimeout'] }],
+  ])('goes with a test that %s, and with the wall clock again afterwards', async (_, faked) => {
+    const before = new Clock();
+    before.now();
+    jest.useFakeTimers(faked);
+    jest.resetModules();
+    const late = await import('../../lib/emission/clock.js');
+    expect(late.Clock).not.toBe(Clock);
+    for (const clock of [before, new late.Clock()]) {
+      const first = clock.now();
+      expect(clock.now()).toBe(first);
+      jest.advanceTimersByTime(250);
+      // The one from before may have told a fraction, and never goes back.
+      expect(Math.abs(clock.now() - first - 250)).toBeLessThan(1);
+    }
+    jest.useRealTimers();
+    for (const clock of [new Clock(), new late.Clock()])
+      expect(Math.abs(clock.now() - Date.now())).toBeLessThan(5);
+  });
+
+  it('goes with stand-ins that were there when it was loaded', async () => {
+    const { Date: ownDate, performance: own } = globalThis;
+    try {
+      globalThis.Date = class extends ownDate {} as DateConstructor;
+      let elapsed = 0;
+      Object.defineProperty(globalThis, 'performance', {
+        value: { now: () => elapsed, timeOrigin: 0 },
+        configurable: true,
+        writable: true,
+      });
+      jest.resetModules();
+      const clock = new (await import('../../lib/emission/clock.js')).Clock();
+      const first = clock.now();
+      elapsed = 250;
+      expect(clock.now()).toBe(first + 250);
+    } finally {
+      globalThis.Date = ownDate;
+      Object.defineProperty(globalThis, 'performance', {
+        value: own,
+        configurable: true,
+        writable: true,
+      });
+    }
+  });
+
+  it('can be loaded where dates are made by what is no class', async () => {
+    const ownDate = globalThis.Date;
+    try {
+      globalThis.Date = ownDate.bind(undefined) as unknown as DateConstructor;
+      jest.resetModules();
+      expect(await import('../../lib/emission/clock.js')).toHaveProperty('Clock');
+    } finally {
+      globalThis.Date = ownDate;
+    }
+  });
 });
