@@ -80,7 +80,7 @@ export function checkAsyncOptions<T extends MadeOptions>(
 ): T {
   const all = [...FACTORIES, ...LISTS, ...own].sort();
   const unknown = Object.entries(checkOptions(method, options)).find(
-    ([key, value]) => isGiven(value) && !all.includes(key),
+    ([key, value]) => value !== undefined && !all.includes(key),
   );
   if (unknown !== undefined) {
     throw new ConfigurationError(
@@ -110,9 +110,12 @@ function isGiven(value: unknown): boolean {
   return value !== undefined && value !== null;
 }
 
-/** Whether it can only be called with `new`. */
+/** Whether it can only be called with `new`; a method may be named `class` too. */
 function isClass(value: unknown): boolean {
-  return typeof value === 'function' && /^class\b/.test(Function.prototype.toString.call(value));
+  return (
+    typeof value === 'function' &&
+    /^class(?:\s+[^\s(]|\s*\{)/.test(Function.prototype.toString.call(value))
+  );
 }
 
 const RULES = {

@@ -11,6 +11,7 @@ describe('Options that are made when the application starts', () => {
   it.each<[string, object]>([
     ['a function', { useFactory: make }],
     ['a function that waits', { useFactory: async () => ({}), inject: [], imports: [Maker] }],
+    ['a method, whatever its name', { useFactory: { class() {} }.class }],
     ['a bound function', { useFactory: make.bind(undefined) }],
     ['a class', { useClass: Maker }],
     ['a class as older compilers write it', { useClass: function Maker5() {} }],
@@ -31,6 +32,8 @@ describe('Options that are made when the application starts', () => {
   it.each<[string, unknown, RegExp]>([
     ['nothing', undefined, /takes an object of options, but got undefined/],
     ['an array', [make], /takes an object of options, but got/],
+    ['what is unknown and null', { useFactory: make, maxDepth: null }, /no option "maxDepth"/],
+    ['a class without a name', { useFactory: class {} }, /a function \(a class: useClass\)/],
     ['nobody', { inject: [] }, /exactly one of useFactory, useClass, useExisting, but got none/],
     ['two', { useFactory: make, useClass: Maker }, /but got useFactory and useClass/],
     [

@@ -79,7 +79,7 @@ describe('A clock', () => {
     }
     jest.useRealTimers();
     for (const clock of [new Clock(), new late.Clock()])
-      expect(Math.abs(clock.now() - Date.now())).toBeLessThan(5);
+      expect(Math.abs(clock.now() - Date.now())).toBeLessThan(100);
   });
 
   it('goes with stand-ins that were there when it was loaded', async () => {
