@@ -103,6 +103,6 @@ export function resolveDurableOptions(given: DurableSettingsGiven): DurableOptio
   if (where.length === 1) return options;
   throw new ConfigurationError(
     `EmissionsDurableModule takes exactly one of connectionString, embedded and boss, but got ` +
-      `${where.length === 0 ? 'none' : where.join(' and ')}. For a first try: forRoot({ embedded: './data' }).`,
+      `${where.length === 0 ? 'none' : where.join(' and ')}. ${EXAMPLE}`,
   );
 }

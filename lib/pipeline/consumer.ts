@@ -11,8 +11,9 @@ import { Expiry, expiryOf } from './expiry.js';
 import type { Ledger } from './ledger.js';
 import type { Runnable } from './turns.js';
 
-/** How many calls that return at once are made before others get their turn, and for how many milliseconds after the first. */
+/** How many calls that return at once are made before others get their turn. */
 const CALLS_PER_TURN = 64;
+/** How many milliseconds they may take after the first; asked after 2, 4, 8 … calls, as the clock costs as much as a quick one. */
 const A_TURN_MS = 1;
 
 /** What a consumer needs of the pipeline it belongs to. */
@@ -321,7 +322,6 @@ export class Consumer implements Runnable, Caller {
     let since = 0;
     for (let calls = 0; calls < CALLS_PER_TURN; calls++) {
       if (!this.#due() || this.#calls.count >= this.#concurrency) break;
-      // Looked at after 1, 2, 4 … calls: the clock costs as much as a quick one.
       if (calls === 1) since = performance.now();
       else if (calls > 1 && (calls & (calls - 1)) === 0 && performance.now() - since > A_TURN_MS)
         break;

@@ -3,7 +3,7 @@ import type { DeliveryContext, Emission } from 'nestjs-emissions';
 import { silence } from '../support/logs.js';
 import { Bench, payloads, range } from '../support/pipeline.js';
 import { listen } from '../support/signals.js';
-import { nextRound, rounds } from '../support/until.js';
+import { keepBusy, nextRound, rounds } from '../support/until.js';
 
 beforeEach(silence);
 
@@ -177,8 +177,7 @@ describe('What arrives for handlers', () => {
     let handled = 0;
     serve(bench, 'busy', () => {
       handled++;
-      const until = performance.now() + 2;
-      while (performance.now() < until);
+      keepBusy(2);
     });
     await bench.commit(20);
     await nextRound();
@@ -197,8 +196,7 @@ describe('What arrives for handlers', () => {
       const mixed: Handle = ({ payload }) => {
         if (Number(payload) <= 80) return Promise.resolve();
         slow++;
-        const until = performance.now() + 2;
-        while (performance.now() < until);
+        keepBusy(2);
       };
       serve(bench, 'mixed', mixed, { concurrency });
       await bench.commit(120);

@@ -4,7 +4,7 @@ import { HeldAdapter, RecordingAdapter, ScriptedAdapter } from '../support/adapt
 import { silence } from '../support/logs.js';
 import { Bench, range } from '../support/pipeline.js';
 import { listen } from '../support/signals.js';
-import { nextRound, rounds, until } from '../support/until.js';
+import { keepBusy, nextRound, rounds, until } from '../support/until.js';
 
 beforeAll(silence);
 afterEach(() => {
@@ -81,8 +81,7 @@ describe('Batches', () => {
     bench.serve({
       deliver: () => {
         delivered++;
-        const over = performance.now() + 2;
-        while (performance.now() < over);
+        keepBusy(2);
       },
     });
     await bench.commit(40);

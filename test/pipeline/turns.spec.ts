@@ -1,13 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-// Not the global ones, which a test stops.
-import { performance } from 'node:perf_hooks';
+// Not the global one, which a test stops.
 import { setImmediate } from 'node:timers/promises';
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { RecordingAdapter, ScriptedAdapter } from '../support/adapters.js';
 import { Turns } from '../../lib/pipeline/turns.js';
 import { silence } from '../support/logs.js';
 import { Bench } from '../support/pipeline.js';
-import { nextRound } from '../support/until.js';
+import { keepBusy, nextRound } from '../support/until.js';
 
 beforeEach(silence);
 
@@ -158,8 +157,7 @@ describe('A round', () => {
       const young: boolean[] = [];
       const turns = new Turns(() => {
         young.push(turns.isYoung);
-        const until = performance.now() + 2;
-        while (performance.now() < until);
+        keepBusy(2);
         young.push(turns.isYoung);
         return false;
       });

@@ -1,3 +1,12 @@
+// Not the global one, which a test stops.
+import { performance } from 'node:perf_hooks';
+
+/** Keeps the processor busy, in milliseconds, as a slow function does that does not wait for anything. */
+export function keepBusy(ms: number): void {
+  const over = performance.now() + ms;
+  while (performance.now() < over);
+}
+
 /** The next round of the event loop. */
 export function nextRound(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
