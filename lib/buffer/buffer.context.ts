@@ -42,9 +42,8 @@ export class BufferContext implements InvocationScope {
 
   /** The unit of work of the code that asks. */
   current(): UnitOfWork | undefined {
-    let unit = this.#storage.getStore();
-    while (unit?.transaction?.isSuspended() === true) unit = unit.transaction.around;
-    return unit;
+    const unit = this.#storage.getStore();
+    return unit?.transaction === undefined ? unit : around(unit);
   }
 
   /** Whether a buffer is active that has not ended. */
@@ -253,6 +252,13 @@ export class BufferContext implements InvocationScope {
     const open = (): EmissionBuffer => this.open(outlet);
     return new Handling(cause, { around, storage: this.#storage, open });
   }
+}
+
+/** The unit of work that code in this one is in: it may have left the transaction. */
+function around(unit: UnitOfWork): UnitOfWork | undefined {
+  let here: UnitOfWork | undefined = unit;
+  while (here?.transaction?.isSuspended() === true) here = here.transaction.around;
+  return here;
 }
 
 function after<T>(committed: Promise<unknown>, result: T): Promise<T> {

@@ -115,17 +115,19 @@ export class EmissionBuffer {
    * @throws BufferClosedError when it has ended
    */
   add(emission: Emission): void {
-    if (!this.isOpen) throw new BufferClosedError(emission.name, this.#state);
-    if (this.#list.length >= this.#capacity) {
-      signal('emissions:emission:dropped', () => ({
-        reason: 'buffer-full',
-        emission: emission.name,
-        count: 1,
-      }));
-      throw new BufferFullError(this.#capacity);
-    }
+    if (!this.isOpen || this.#list.length >= this.#capacity) this.#refuse(emission);
     this.#list.push(emission, this);
     this.#size++;
+  }
+
+  #refuse({ name }: Emission): never {
+    if (!this.isOpen) throw new BufferClosedError(name, this.#state);
+    signal('emissions:emission:dropped', () => ({
+      reason: 'buffer-full',
+      emission: name,
+      count: 1,
+    }));
+    throw new BufferFullError(this.#capacity);
   }
 
   /**

@@ -133,32 +133,24 @@ export class EmissionFactory {
       depth: cause === undefined ? 0 : cause.depth + 1,
       occurredAt,
     };
-    const source = options?.source ?? origin.source;
-    const rare =
-      source !== undefined ||
-      origin.initializedAt !== undefined ||
-      options?.ttlMs !== undefined ||
-      options?.delayMs !== undefined;
-    // Few emissions have these. Two shapes, and no more: what reads emissions everywhere stays quick.
-    const whole = rare
-      ? {
-          ...emission,
-          source,
-          initializedAt: origin.initializedAt,
-          ttlMs: options?.ttlMs,
-          delayMs: options?.delayMs,
-        }
-      : emission;
+    const whole = isPlain(options, origin) ? emission : withTheRest(emission, options, origin);
     return deep ? sealed(whole) : Object.freeze(whole);
   }
 
   #known(name: string): KnownName {
+    const last = this.#last;
+    return last?.name === name && this.#topicsVersion === this.#topics.version
+      ? last
+      : this.#find(name);
+  }
+
+  #find(name: string): KnownName {
     if (this.#topicsVersion !== this.#topics.version || this.#names.size > REMEMBERED_NAMES) {
       this.#names.clear();
       this.#last = undefined;
       this.#topicsVersion = this.#topics.version;
       this.#shapes = ShapeBudget.whole();
-    } else if (name === this.#last?.name) return this.#last;
+    }
     let known = this.#names.get(name);
     if (known === undefined) {
       assertName(name);
@@ -174,7 +166,14 @@ export class EmissionFactory {
     stamp: Readonly<Record<string, unknown>> | undefined,
     deep: boolean,
   ): Readonly<Record<string, unknown>> {
-    if (said === undefined) return stamp ?? EMPTY;
+    return said === undefined ? (stamp ?? EMPTY) : this.#stamped(said, stamp, deep);
+  }
+
+  #stamped(
+    said: Readonly<Record<string, unknown>>,
+    stamp: Readonly<Record<string, unknown>> | undefined,
+    deep: boolean,
+  ): Readonly<Record<string, unknown>> {
     if (!isFields(said)) {
       throw new InvalidEmissionError(`Metadata is an object of fields, but got ${quote(said)}.`);
     }
@@ -184,16 +183,41 @@ export class EmissionFactory {
 
   #tenantIn(fields: unknown): string | undefined {
     const key = this.#options.tenancyKey;
-    if (key === undefined) return undefined;
-    const tenant = ownField(fields, key);
-    if (tenant === undefined || tenant === null || tenant === '') return undefined;
-    if (typeof tenant === 'string') return tenant;
-    if (typeof tenant === 'bigint') return String(tenant);
-    if (typeof tenant === 'number' && Number.isFinite(tenant)) return String(tenant);
-    throw new InvalidEmissionError(
-      `The field '${key}' names the tenant (option tenancy.key) and must be a string or a number, but got ${quote(tenant)}.`,
-    );
+    return key === undefined ? undefined : tenantOf(fields, key);
   }
+}
+
+/** Whether nothing was said that few emissions have. */
+function isPlain(options: EmitOptions | undefined, origin: EmissionOrigin): boolean {
+  return options === undefined && origin.source === undefined && origin.initializedAt === undefined;
+}
+
+/** Two shapes, and no more: what reads emissions everywhere stays quick. */
+function withTheRest(
+  emission: Emission,
+  options: EmitOptions | undefined,
+  { source: shared, initializedAt }: EmissionOrigin,
+): Emission {
+  const source = options?.source ?? shared;
+  const ttlMs = options?.ttlMs;
+  const delayMs = options?.delayMs;
+  const isPlainAfterAll =
+    source === undefined &&
+    initializedAt === undefined &&
+    ttlMs === undefined &&
+    delayMs === undefined;
+  return isPlainAfterAll ? emission : { ...emission, source, initializedAt, ttlMs, delayMs };
+}
+
+function tenantOf(fields: unknown, key: string): string | undefined {
+  const tenant = ownField(fields, key);
+  if (tenant === undefined || tenant === null || tenant === '') return undefined;
+  if (typeof tenant === 'string') return tenant;
+  if (typeof tenant === 'bigint') return String(tenant);
+  if (typeof tenant === 'number' && Number.isFinite(tenant)) return String(tenant);
+  throw new InvalidEmissionError(
+    `The field '${key}' names the tenant (option tenancy.key) and must be a string or a number, but got ${quote(tenant)}.`,
+  );
 }
 
 /** Whether it has fields, and is not an object whose substance is elsewhere. */

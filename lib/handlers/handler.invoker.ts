@@ -1,9 +1,9 @@
 import type { DeliveryContext } from '../emission/adapter.js';
 import type { SingleCall } from '../emission/destination.js';
 import type { Emission } from '../emission/emission.js';
-import { Tracing } from '../emission/tracing.js';
+import { Tracing, type Tracer } from '../emission/tracing.js';
 import type { Transact, TransactionSource } from '../emission/transaction-source.js';
-import { callsAreHeard, signal } from '../telemetry/signal.js';
+import { signal, successIsHeard } from '../telemetry/signal.js';
 import type { EmissionHandler, Handler, HandlerContext } from './handler.js';
 import { isIgnored } from './ignored.js';
 
@@ -107,24 +107,24 @@ export class HandlerInvoker {
   }
 
   #call(
-    { bound, host }: Handler,
+    handler: Handler,
     emission: Emission,
     context: CallContext,
     outlet: Outlet | undefined,
   ): boolean {
-    if (bound !== undefined)
-      return this.#scope.call(emission, this.#traced(bound), context, RULES, outlet);
-    this.#callBuilt(host.build!(emission), emission, context, outlet);
-    return true;
+    const { bound } = handler;
+    return bound === undefined
+      ? this.#callBuilt(handler, emission, context, outlet)
+      : this.#scope.call(emission, this.#traced(bound), context, RULES, outlet);
   }
 
   /** The same with a host that is being built for this call. */
   #callBuilt(
-    method: Promise<EmissionHandler<never>>,
+    { host }: Handler,
     emission: Emission,
     context: CallContext,
     outlet: Outlet | undefined,
-  ): void {
+  ): true {
     const { callOf, succeeded, failed } = CallContext;
     const resolved = (built: EmissionHandler<never>): void => {
       const call = callOf(context);
@@ -133,20 +133,25 @@ export class HandlerInvoker {
       const goesOn = this.#scope.call(emission, this.#traced(built), context, RULES, outlet);
       if (!goesOn) succeeded(context);
     };
-    method.then(resolved).catch((error: unknown) => failed(context, error));
+    const building = host.build!(emission);
+    building.then(resolved).catch((error: unknown) => failed(context, error));
+    return true;
   }
 
   /** The scope gives each call an async context of its own, so that it is traced within. */
   #traced(method: EmissionHandler<never>): EmissionHandler<never> {
     const { tracer } = this.#tracing;
-    if (tracer === undefined) return method;
-    return (payload, emission, context) => {
-      const { handlerId: consumer, deliveryId } = context;
-      const durable = deliveryId !== undefined;
-      const call = { kind: 'handler', consumer, durable, batch: [emission], context } as const;
-      return tracer.call(call, () => method(payload, emission, context));
-    };
+    return tracer === undefined ? method : tracedBy(tracer, method);
   }
+}
+
+function tracedBy(tracer: Tracer, method: EmissionHandler<never>): EmissionHandler<never> {
+  return (payload, emission, context) => {
+    const { handlerId: consumer, deliveryId } = context;
+    const durable = deliveryId !== undefined;
+    const call = { kind: 'handler', consumer, durable, batch: [emission], context } as const;
+    return tracer.call(call, () => method(payload, emission, context));
+  };
 }
 
 /** What a handler sees of the call it runs in. */
@@ -231,7 +236,7 @@ const RULES: CallRules<CallContext> = {
 
   over: (result, context, emission) => {
     if (isIgnored(result)) CallContext.callOf(context).isIgnored = true;
-    if (callsAreHeard('handler')) signalOver(result, context, emission);
+    if (successIsHeard()) signalOver(result, context, emission);
   },
 
   ended: (result, context, emission) => {

@@ -8,12 +8,13 @@ import { DeliveryTimeoutError, PipelineClosedError, ShutdownError } from './pipe
 export interface AttemptOwner {
   /** The consumer, for people. */
   readonly name: string;
-  settle(attempt: Attempt, failed: boolean, error?: unknown): void;
+  delivered(attempt: Attempt): void;
+  failed(attempt: Attempt, error: unknown): void;
 }
 
 /** Makes an owner that waits for a promise instead, and needs not be told. */
 export function awaited(name: string): AttemptOwner {
-  return { name, settle: () => {} };
+  return { name, delivered: () => {}, failed: () => {} };
 }
 
 /** What gives an attempt up; made when there is a time limit, or somebody asks for its signal: most never do. */
@@ -102,11 +103,11 @@ export class Attempt implements SingleCall {
   }
 
   succeeded(): void {
-    this.#owner.settle(this, false);
+    this.#owner.delivered(this);
   }
 
   failed(error: unknown): void {
-    this.#owner.settle(this, true, error);
+    this.#owner.failed(this, error);
   }
 
   /** Calls back unless the attempt is over before; 0 sets no limit. */

@@ -91,28 +91,29 @@ export class Calls implements AttemptOwner {
     this.#count++;
     this.#emissions++;
     const call = this.#lend();
+    let goesOn: boolean;
     try {
-      if (this.#destination.handle!(emission, call)) {
-        if (this.#aborted) {
-          // Everything was closed while it was called.
-          call.abort(new ShutdownError());
-          return false;
-        }
-        this.#goOn(call, emission);
-        return true;
-      }
+      goesOn = this.#destination.handle!(emission, call);
     } catch (error) {
-      if (this.#aborted) return false;
-      this.#goOn(call, emission);
-      this.settle(call, true, error);
+      this.#threw(call, emission, error);
       return false;
     }
-    if (this.#aborted) return false;
+    if (goesOn) return this.#goOn(call, emission);
+    this.#returned(call, emission);
+    return false;
+  }
+
+  #returned(call: Attempt, emission: Emission): void {
+    // Everything was closed while it was called.
+    if (this.#aborted) return;
     this.#count--;
     this.#emissions--;
     this.#report.handled(emission, call);
     this.#spare = call;
-    return false;
+  }
+
+  #threw(call: Attempt, emission: Emission, error: unknown): void {
+    if (this.#goOn(call, emission)) this.failed(call, error);
   }
 
   /** Tells all to stop and forgets them. */
@@ -135,23 +136,29 @@ export class Calls implements AttemptOwner {
     try {
       if (this.#call(alive, call)) return;
     } catch (error) {
-      return this.settle(call, true, error);
+      return this.failed(call, error);
     }
-    this.settle(call, false);
+    this.delivered(call);
   }
 
   #lend(): Attempt {
     const spare = this.#spare;
     const { isHeard } = this.#report;
     this.#spare = undefined;
-    if (spare?.isUntouched === true && !isHeard) return spare;
-    return new Attempt(this, 1, undefined, isHeard);
+    return spare?.isUntouched === true && !isHeard
+      ? spare
+      : new Attempt(this, 1, undefined, isHeard);
   }
 
   /** An attempt that was made for no emission yet goes on with one: its key, which was free, is busy from now on. */
-  #goOn(call: Attempt, emission: Emission): void {
-    call.goOn(emission, emission.key === undefined ? NO_KEYS : this.#caller.occupy(emission));
-    this.#start(call);
+  #goOn(call: Attempt, emission: Emission): boolean {
+    // Everything was closed while it was called.
+    if (this.#aborted) call.abort(new ShutdownError());
+    else {
+      call.goOn(emission, emission.key === undefined ? NO_KEYS : this.#caller.occupy(emission));
+      this.#start(call);
+    }
+    return !this.#aborted;
   }
 
   /** Returns whether it goes on. */
@@ -180,19 +187,26 @@ export class Calls implements AttemptOwner {
     call.limit(options.timeoutMs, () => {
       const error = new DeliveryTimeoutError(name, options.timeoutMs);
       call.abort(error);
-      this.settle(call, true, error);
+      this.failed(call, error);
     });
   }
 
-  /** An attempt that went on has ended. */
-  settle(call: Attempt, failed: boolean, error?: unknown): void {
-    // It has settled before, exceeded its time, or shutdown gave it up: nobody waits for it any more.
-    if (!this.#running.delete(call)) return;
-    call.end();
-    if (failed) return this.#failed(call, failedPart(call.batch, error), error);
+  delivered(call: Attempt): void {
+    if (!this.#ends(call)) return;
     this.#report.delivered(call);
     this.#emissions -= call.size;
     this.#over(call.keys);
+  }
+
+  failed(call: Attempt, error: unknown): void {
+    if (this.#ends(call)) this.#failed(call, failedPart(call.batch, error), error);
+  }
+
+  /** Whether it was under way: it may have settled before, exceeded its time, or been given up at shutdown, and nobody waits for it. */
+  #ends(call: Attempt): boolean {
+    if (!this.#running.delete(call)) return false;
+    call.end();
+    return true;
   }
 
   #failed(call: Attempt, failed: readonly Emission[], error: unknown): void {

@@ -4,7 +4,12 @@ import type { Emission } from '../emission/emission.js';
 import { quote } from '../emission/quote.js';
 import type { Ledger } from './ledger.js';
 import type { AdapterFailed, EmissionDropped } from '../telemetry/channels.js';
-import { callsAreHeard, sheddingIsHeard, signal } from '../telemetry/signal.js';
+import {
+  adaptersAreHeard,
+  handlersAreHeard,
+  sheddingIsHeard,
+  signal,
+} from '../telemetry/signal.js';
 
 /** How long a call has taken, and which it was. */
 export interface Timed {
@@ -31,16 +36,18 @@ export class ConsumerReport {
   readonly #logger = new Logger('Emissions');
   readonly #destination: Destination;
   readonly #ledger: Ledger | undefined;
+  readonly #isOfHandler: boolean;
   #failures = 0;
 
   constructor(destination: Destination, ledger: Ledger | undefined) {
     this.#destination = destination;
+    this.#isOfHandler = destination.kind === 'handler';
     this.#ledger = ledger;
   }
 
   /** Whether anybody hears how long calls take. */
   get isHeard(): boolean {
-    return callsAreHeard(this.#destination.kind);
+    return this.#isOfHandler ? handlersAreHeard() : adaptersAreHeard();
   }
 
   /** How many calls have failed since the last that did not. */
@@ -66,8 +73,13 @@ export class ConsumerReport {
    */
   delivered(call: Made & Timed & Ended, emissions?: readonly Emission[]): void {
     this.#failures = 0;
-    if (this.#ledger !== undefined) this.#ended(emissions ?? call.batch, call);
-    if (this.#destination.kind === 'adapter') this.#signalDelivered(emissions ?? call.batch, call);
+    if (this.#ledger !== undefined || !this.#isOfHandler)
+      this.#sayDelivered(emissions ?? call.batch, call);
+  }
+
+  #sayDelivered(emissions: readonly Emission[], call: Timed & Ended): void {
+    if (this.#ledger !== undefined) this.#ended(emissions, call);
+    if (!this.#isOfHandler) this.#signalDelivered(emissions, call);
   }
 
   #signalDelivered(emissions: readonly Emission[], call: Timed): void {

@@ -306,7 +306,11 @@ export class Consumer implements Runnable, Caller {
     if (keys !== NO_KEYS && !this.#closed) this.#backlog.release(keys);
     if (this.#idle !== undefined && this.pending === 0) this.#idle();
     this.host.progressed(this);
-    if (this.#backlog.length === 0 || this.#closed || this.#atWork) return;
+    if (this.#backlog.length > 0) this.#goOn();
+  }
+
+  #goOn(): void {
+    if (this.#closed || this.#atWork) return;
     // Handlers that wait for nothing but promises would else have one round of the event loop for each `concurrency` of them.
     if (this.#singly && !this.#scheduled && this.host.mayGoOn) this.#work();
     else this.#wake();

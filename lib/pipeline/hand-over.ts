@@ -2,6 +2,7 @@ import type { Emission } from '../emission/emission.js';
 import { signal } from '../telemetry/signal.js';
 import type { Consumer } from './consumer.js';
 import { PipelineClosedError, PipelineFullError } from './pipeline.errors.js';
+import type { Share } from './shares.js';
 
 /** Who gets what of one commit. */
 export type Plan = Map<Consumer, Emission[]>;
@@ -151,30 +152,17 @@ export class HandOver {
   }
 }
 
-/** Whether all of a commit fits into the queues of all who want it, and nobody has to be shed or to leave for it. */
-export function haveRoom(takers: readonly (readonly Consumer[])[]): boolean {
-  let before: readonly Consumer[] | undefined;
-  for (const consumers of takers) {
-    // Emissions of one name have the same takers: asked once.
-    if (consumers === before) continue;
-    before = consumers;
-    for (const consumer of consumers) if (!consumer.canAccept(takers.length)) return false;
-  }
-  return true;
-}
-
 /** Who gets what, in order. */
-export function planOf(
-  emissions: readonly Emission[],
-  takers: readonly (readonly Consumer[])[],
-): Plan {
+export function planOf(shares: readonly Share[]): Plan {
   const plan: Plan = new Map();
-  for (const [i, emission] of emissions.entries()) {
-    for (const consumer of takers[i]!) {
-      const wanted = plan.get(consumer);
-      if (wanted === undefined) plan.set(consumer, [emission]);
-      else if (consumer.destination.once) consumer.skip(emission);
-      else wanted.push(emission);
+  for (const { emissions, takers } of shares) {
+    for (const emission of emissions) {
+      for (const consumer of takers) {
+        const wanted = plan.get(consumer);
+        if (wanted === undefined) plan.set(consumer, [emission]);
+        else if (consumer.destination.once) consumer.skip(emission);
+        else wanted.push(emission);
+      }
     }
   }
   return plan;

@@ -10,13 +10,14 @@ import { Consumer, type ConsumerHost } from './consumer.js';
 import { Arrivals } from './arrivals.js';
 import { Commits, type CommitHost } from './commits.js';
 import { EarlyEmissions } from './early.js';
-import { HandOver, haveRoom, planOf } from './hand-over.js';
+import { HandOver, planOf } from './hand-over.js';
 import type { Ledger } from './ledger.js';
 import { ConsumerNameError, PipelineClosedError } from './pipeline.errors.js';
 import { QueuePlace, type Place, type PlaceHost } from './place.js';
 import type { PipelineOptions } from './pipeline.options.js';
 import { Routes } from './routes.js';
 import { Settlers } from './settlers.js';
+import { haveRoom, sharesOf, type Share } from './shares.js';
 import { Turns } from './turns.js';
 
 /** What is left when the pipeline has closed. */
@@ -321,8 +322,7 @@ export class Pipeline implements ConsumerHost, CommitHost, PlaceHost {
   async reserve(emissions: readonly Emission[]): Promise<Place> {
     if (this.#state === 'closed') throw new PipelineClosedError();
     if (this.#state === 'starting') return this.#reserveEarly(emissions);
-    const takers = this.#takersOf(emissions);
-    const plan = planOf(emissions, takers);
+    const plan = planOf(this.#sharesOf(emissions));
     let place: Place | undefined;
     const reserve = (): void | Promise<void> =>
       this.#handOver.push(plan, () => (place = new QueuePlace(plan, emissions, this)));
@@ -351,28 +351,24 @@ export class Pipeline implements ConsumerHost, CommitHost, PlaceHost {
 
   #handOutEarly(): void {
     const early = this.#early.take();
-    for (const [consumer, wanted] of planOf(early, this.#takersOf(early))) consumer.push(wanted);
+    for (const [consumer, wanted] of planOf(this.#sharesOf(early))) consumer.push(wanted);
     this.ledger?.trim();
     this.settle();
   }
 
   #push(emissions: readonly Emission[]): void | Promise<void> {
-    const takers = this.#takersOf(emissions);
-    if (this.#handOver.waiting === 0 && haveRoom(takers)) {
-      this.#accept(emissions, takers);
-      this.#notify(emissions);
-      return this.ledger?.trim();
-    }
-    return this.#pushInTurn(emissions, takers);
+    const shares = this.#sharesOf(emissions);
+    if (this.#handOver.waiting > 0 || !haveRoom(shares, emissions.length))
+      return this.#pushInTurn(emissions, shares);
+    for (const share of shares) this.#accept(share);
+    this.#notify(emissions);
+    return this.ledger?.trim();
   }
 
   /** The same where somebody has to wait, or to be told that there is no room. */
-  #pushInTurn(
-    emissions: readonly Emission[],
-    takers: readonly (readonly Consumer[])[],
-  ): void | Promise<void> {
+  #pushInTurn(emissions: readonly Emission[], shares: readonly Share[]): void | Promise<void> {
     this.#arrivals.queue();
-    const plan = planOf(emissions, takers);
+    const plan = planOf(shares);
     const go = (): void => {
       for (const [consumer, wanted] of plan) consumer.push(wanted);
       this.#notify(emissions);
@@ -394,30 +390,26 @@ export class Pipeline implements ConsumerHost, CommitHost, PlaceHost {
     this.ledger?.refused(emissions);
   }
 
-  /** Gives emissions to those who take them; what has the same takers goes together. */
-  #accept(emissions: readonly Emission[], takers: readonly (readonly Consumer[])[]): void {
-    for (let from = 0, to = 0; from < emissions.length; from = to) {
-      const consumers = takers[from]!;
-      while (takers[to] === consumers) to++;
-      const same = to - from === emissions.length ? emissions : emissions.slice(from, to);
-      let arrive = false;
-      for (const consumer of consumers) if (consumer.accept(same)) arrive = true;
-      if (!arrive) continue;
-      this.#arrivals.add(same, consumers);
-      this.#turns.call();
-    }
+  /** Gives emissions to those who take them. */
+  #accept(share: Share): void {
+    const { emissions, takers } = share;
+    let arrive = false;
+    for (const consumer of takers) if (consumer.accept(emissions)) arrive = true;
+    if (!arrive) return;
+    this.#arrivals.add(share);
+    this.#turns.call();
   }
 
-  /** Who wants which of these. */
-  #takersOf(emissions: readonly Emission[]): readonly (readonly Consumer[])[] {
-    const all: (readonly Consumer[])[] = [];
-    for (const emission of emissions) {
-      const { takers, selective } = this.#routes.to(emission.name);
-      this.ledger?.open(emission, takers);
-      all.push(selective ? takers.filter((consumer) => consumer.wants(emission)) : takers);
-    }
-    return all;
+  #sharesOf(emissions: readonly Emission[]): readonly Share[] {
+    return sharesOf(emissions, this.#takersOf);
   }
+
+  /** Who wants it. */
+  readonly #takersOf = (emission: Emission): readonly Consumer[] => {
+    const { takers, selective } = this.#routes.to(emission.name);
+    this.ledger?.open(emission, takers);
+    return selective ? takers.filter((consumer) => consumer.wants(emission)) : takers;
+  };
 
   #giveOut(): boolean {
     if (!this.#arrivals.waiting) return false;

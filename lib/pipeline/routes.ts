@@ -62,7 +62,11 @@ export class Routes {
 
   /** The consumers whose pattern takes the name; a name that nobody takes is warned about once. */
   to(name: string): Route {
-    if (name === this.#last?.name) return this.#last;
+    const last = this.#last;
+    return last?.name === name ? last : this.#find(name);
+  }
+
+  #find(name: string): Route {
     const known = this.#byName.get(name);
     if (known !== undefined) return (this.#last = known);
     const takers = this.#consumers.filter((consumer) => consumer.takes(name));

@@ -20,7 +20,7 @@ export class Running {
   }
 
   add(attempt: Attempt): void {
-    if (this.#used > SPARSE && this.#used > this.#count * 4) this.#close();
+    if (this.#used > SPARSE) this.#closeGaps();
     attempt.at = this.#used++;
     this.#slots[attempt.at] = attempt;
     this.#count++;
@@ -51,8 +51,8 @@ export class Running {
     this.#used = 0;
   }
 
-  /** Closes the gaps. */
-  #close(): void {
+  #closeGaps(): void {
+    if (this.#used <= this.#count * 4) return;
     this.#slots = [...this.all];
     for (const [i, attempt] of this.#slots.entries()) attempt!.at = i;
     this.#used = this.#slots.length;

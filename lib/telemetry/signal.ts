@@ -34,14 +34,19 @@ export function sheddingIsHeard(): boolean {
   return overflowed.hasSubscribers || dropped.hasSubscribers;
 }
 
-/** The same for calls of adapters or handlers, and how long they take. */
-export function callsAreHeard(kind: 'adapter' | 'handler'): boolean {
-  return kind === 'adapter'
-    ? delivered.hasSubscribers || adapterFailed.hasSubscribers || adapterRetried.hasSubscribers
-    : succeeded.hasSubscribers ||
-        ignored.hasSubscribers ||
-        handlerFailed.hasSubscribers ||
-        handlerRetried.hasSubscribers;
+/** The same for calls of adapters, and how long they take. */
+export function adaptersAreHeard(): boolean {
+  return delivered.hasSubscribers || adapterFailed.hasSubscribers || adapterRetried.hasSubscribers;
+}
+
+/** The same for calls of handlers. */
+export function handlersAreHeard(): boolean {
+  return successIsHeard() || handlerFailed.hasSubscribers || handlerRetried.hasSubscribers;
+}
+
+/** The same for those of them that succeed, or have nothing to do. */
+export function successIsHeard(): boolean {
+  return succeeded.hasSubscribers || ignored.hasSubscribers;
 }
 
 /** Sends a signal. The message is put together only when somebody listens, and a listener that throws harms nobody. */

@@ -1,0 +1,34 @@
+import type { Emission } from '../emission/emission.js';
+import type { Consumer } from './consumer.js';
+
+/** Emissions of a commit that follow one another and go to the same consumers. */
+export interface Share {
+  readonly emissions: readonly Emission[];
+  readonly takers: readonly Consumer[];
+}
+
+/** Divides a commit, in order; mostly it is one share. */
+export function sharesOf(
+  emissions: readonly Emission[],
+  takersOf: (emission: Emission) => readonly Consumer[],
+): readonly Share[] {
+  if (emissions.length === 0) return [];
+  const shares: Share[] = [];
+  let takers = takersOf(emissions[0]!);
+  let from = 0;
+  for (let i = 1; i < emissions.length; i++) {
+    const others = takersOf(emissions[i]!);
+    if (others === takers) continue;
+    shares.push({ emissions: emissions.slice(from, i), takers });
+    takers = others;
+    from = i;
+  }
+  if (from === 0) return [{ emissions, takers }];
+  shares.push({ emissions: emissions.slice(from), takers });
+  return shares;
+}
+
+/** Whether all of it fits into the queues of all who get some of it, and nobody has to be shed or to leave for it. */
+export function haveRoom(shares: readonly Share[], count: number): boolean {
+  return shares.every(({ takers }) => takers.every((consumer) => consumer.canAccept(count)));
+}
