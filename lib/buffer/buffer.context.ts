@@ -43,7 +43,7 @@ export class BufferContext implements InvocationScope {
   /** The unit of work of the code that asks. */
   current(): UnitOfWork | undefined {
     const unit = this.#storage.getStore();
-    return unit?.transaction === undefined ? unit : around(unit);
+    return unit?.transaction === undefined ? unit : unsuspended(unit);
   }
 
   /** Whether a buffer is active that has not ended. */
@@ -255,7 +255,7 @@ export class BufferContext implements InvocationScope {
 }
 
 /** The unit of work that code in this one is in: it may have left the transaction. */
-function around(unit: UnitOfWork): UnitOfWork | undefined {
+function unsuspended(unit: UnitOfWork): UnitOfWork | undefined {
   let here: UnitOfWork | undefined = unit;
   while (here?.transaction?.isSuspended() === true) here = here.transaction.around;
   return here;

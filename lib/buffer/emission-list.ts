@@ -1,7 +1,7 @@
 import type { Emission } from '../emission/emission.js';
 
-/** Of all lists that hold nothing: nothing is ever added to it. */
-const NONE: Emission[] = [];
+/** What all lists that hold nothing share. */
+const NONE = Object.freeze<Emission[]>([]) as Emission[];
 
 /** Who emitted something: a buffer, or a savepoint within one. */
 export interface Owner {

@@ -1,10 +1,10 @@
-import type { Attempt } from '../emission/attempt.js';
+import type { DeliveryContext } from '../emission/adapter.js';
+import type { SingleCall } from '../emission/destination.js';
 import type { Emission } from '../emission/emission.js';
 import { Tracing, type Tracer } from '../emission/tracing.js';
-import type { Transact } from '../emission/transaction-source.js';
+import type { Transact, TransactionSource } from '../emission/transaction-source.js';
 import { signal, successIsHeard } from '../telemetry/signal.js';
 import type { EmissionHandler, Handler, HandlerContext } from './handler.js';
-import { ReportedCall, type GivenCall, type HandlerCall } from './handler.call.js';
 import { isIgnored } from './ignored.js';
 
 /** Takes what a handler emitted, when it succeeded. */
@@ -47,18 +47,33 @@ export interface CallRules<C extends HandlerContext> {
   failed(error: unknown, context: C): void;
 }
 
+/** A call as whoever makes it knows it; what that does not say, it does not know. */
+export interface HandlerCall extends DeliveryContext {
+  /** Whether the call was given up (it took too long, the application closed): what it still does no longer counts. */
+  readonly aborted?: boolean;
+  /** How long ago it began, in milliseconds. */
+  readonly durationMs?: number;
+  /** What names it among all that are stored; a durable handler's. */
+  readonly deliveryId?: string;
+  /** Runs work in a transaction that is part of the call. */
+  readonly transact?: Transact;
+  /** Told that the handler returned `IGNORED`. */
+  isIgnored?: boolean;
+}
+
+/** Told how a call that went on has ended. */
+type Waiting = Pick<SingleCall, 'succeeded' | 'failed'>;
+
 /** Calls handlers. `invoke` reads as the life of one call: find the host, open a scope, call, commit, report. */
 export class HandlerInvoker {
   readonly #scope: InvocationScope;
+  readonly #transact: Transact;
   readonly #tracing: Tracing;
 
   /** @param transact runs work in a transaction, for handlers whose call has none of its own */
-  constructor(
-    scope: InvocationScope,
-    readonly transact: Transact,
-    tracing: Tracing = new Tracing(),
-  ) {
+  constructor(scope: InvocationScope, transact: Transact, tracing: Tracing = new Tracing()) {
     this.#scope = scope;
+    this.#transact = transact;
     this.#tracing = tracing;
   }
 
@@ -69,36 +84,57 @@ export class HandlerInvoker {
   invoke(
     handler: Handler,
     emission: Emission,
-    call: GivenCall,
+    call: HandlerCall,
     outlet?: Outlet,
   ): void | Promise<void> {
-    const context = new ReportedCall(handler, call, this.transact);
-    const { bound } = handler;
-    const goesOn =
-      bound === undefined
-        ? this.#callBuilt(handler, emission, context, outlet)
-        : this.#scope.call(emission, this.#traced(bound), context, RULES, outlet);
-    return goesOn ? context.ended() : undefined;
+    let waiting: Waiting | undefined;
+    const told: Waiting = {
+      succeeded: () => waiting!.succeeded(),
+      failed: (error) => waiting!.failed(error),
+    };
+    const context = new CallContext(call, handler, told, this.#transact);
+    if (!this.#call(handler, emission, context, outlet)) return;
+    return new Promise((succeeded, failed) => (waiting = { succeeded, failed }));
   }
 
-  /** The same for an attempt, which is told when it has ended; returns whether it goes on. */
-  handle(handler: Handler, emission: Emission, attempt: Attempt<Handler>): boolean {
+  /** The same for a call that is told when it has ended; returns whether it goes on. One that does not is not asked further. */
+  handle(handler: Handler, emission: Emission, call: HandlerCall & SingleCall): boolean {
+    const context = new CallContext(call, handler, call, this.#transact);
+    if (this.#call(handler, emission, context, undefined)) return true;
+    // Retries are not made of it.
+    if (call.attempt === 1) CallContext.leave(context);
+    return false;
+  }
+
+  #call(
+    handler: Handler,
+    emission: Emission,
+    context: CallContext,
+    outlet: Outlet | undefined,
+  ): boolean {
     const { bound } = handler;
     return bound === undefined
-      ? this.#callBuilt(handler, emission, attempt)
-      : this.#scope.call(emission, this.#traced(bound), attempt, RULES);
+      ? this.#callBuilt(handler, emission, context, outlet)
+      : this.#scope.call(emission, this.#traced(bound), context, RULES, outlet);
   }
 
   /** The same with a host that is being built for this call. */
-  #callBuilt({ host }: Handler, emission: Emission, context: HandlerCall, outlet?: Outlet): true {
+  #callBuilt(
+    { host }: Handler,
+    emission: Emission,
+    context: CallContext,
+    outlet: Outlet | undefined,
+  ): true {
+    const { callOf, succeeded, failed } = CallContext;
     const resolved = (built: EmissionHandler<never>): void => {
+      const call = callOf(context);
       // It took so long to build that nobody waits for the call any more; there may be another one by now.
-      if (context.aborted) return context.failed(context.signal.reason);
+      if (call.aborted === true) return failed(context, call.signal.reason);
       const goesOn = this.#scope.call(emission, this.#traced(built), context, RULES, outlet);
-      if (!goesOn) context.succeeded();
+      if (!goesOn) succeeded(context);
     };
     const building = host.build!(emission);
-    building.then(resolved).catch((error: unknown) => context.failed(error));
+    building.then(resolved).catch((error: unknown) => failed(context, error));
     return true;
   }
 
@@ -118,35 +154,104 @@ function tracedBy(tracer: Tracer, method: EmissionHandler<never>): EmissionHandl
   };
 }
 
-const RULES: CallRules<HandlerCall> = {
-  isPrompt: ({ destination }) => destination.isPrompt === true,
+/** What a handler sees of the call it runs in. */
+class CallContext implements HandlerContext {
+  static callOf(this: void, context: CallContext): HandlerCall {
+    return context.#call;
+  }
 
-  paced: ({ destination }, waits) => {
-    if (waits) destination.isPrompt = false;
-    else destination.isPrompt ??= true;
+  static handlerOf(context: CallContext): Handler {
+    return context.#handler;
+  }
+
+  static succeeded(this: void, context: CallContext): void {
+    context.#waiting.succeeded();
+  }
+
+  static failed(this: void, context: CallContext, error: unknown): void {
+    context.#waiting.failed(error);
+  }
+
+  /** The call is over; whoever made it may make another one of it. */
+  static leave(context: CallContext): void {
+    context.#call = OVER;
+  }
+
+  #call: HandlerCall;
+  readonly #handler: Handler;
+  readonly #waiting: Waiting;
+  readonly #transact: Transact;
+
+  constructor(call: HandlerCall, handler: Handler, waiting: Waiting, transact: Transact) {
+    this.#call = call;
+    this.#handler = handler;
+    this.#waiting = waiting;
+    this.#transact = transact;
+  }
+
+  get handlerId(): string {
+    return this.#handler.name;
+  }
+
+  get attempt(): number {
+    return this.#call.attempt;
+  }
+
+  get signal(): AbortSignal {
+    return this.#call.signal;
+  }
+
+  get deliveryId(): string | undefined {
+    return this.#call.deliveryId;
+  }
+
+  transaction<Tx, T>(
+    source: TransactionSource<Tx>,
+    work: (transaction: Tx) => T | Promise<T>,
+  ): Promise<T> {
+    return (this.#call.transact ?? this.#transact)(source, work);
+  }
+}
+
+/** A first attempt that nobody can give up any more. */
+const OVER: HandlerCall = Object.freeze({
+  consumer: '',
+  attempt: 1,
+  get signal() {
+    return new AbortController().signal;
+  },
+});
+
+const RULES: CallRules<CallContext> = {
+  isPrompt: (context) => CallContext.handlerOf(context).isPrompt === true,
+
+  paced: (context, waits) => {
+    const handler = CallContext.handlerOf(context);
+    if (waits) handler.isPrompt = false;
+    else handler.isPrompt ??= true;
   },
 
   /** Unless it ignored the emission, or the call was given up. */
-  keeps: (result, call) => !isIgnored(result) && !call.aborted,
+  keeps: (result, context) => !isIgnored(result) && CallContext.callOf(context).aborted !== true,
 
-  over: (result, call, emission) => {
-    if (isIgnored(result)) call.isIgnored = true;
-    if (successIsHeard()) signalOver(result, call, emission);
+  over: (result, context, emission) => {
+    if (isIgnored(result)) CallContext.callOf(context).isIgnored = true;
+    if (successIsHeard()) signalOver(result, context, emission);
   },
 
-  ended: (result, call, emission) => {
-    RULES.over(result, call, emission);
-    call.succeeded();
+  ended: (result, context, emission) => {
+    RULES.over(result, context, emission);
+    CallContext.succeeded(context);
   },
 
-  failed: (error, call) => call.failed(error),
+  failed: (error, context) => CallContext.failed(context, error),
 };
 
-function signalOver(result: unknown, call: HandlerCall, emission: Emission): void {
-  const { aborted, durationMs, attempt, handlerId: handler } = call;
-  if (aborted) return;
+function signalOver(result: unknown, context: CallContext, emission: Emission): void {
+  const { aborted, durationMs = 0, attempt } = CallContext.callOf(context);
+  if (aborted === true) return;
   signal(isIgnored(result) ? 'emissions:handler:ignored' : 'emissions:handler:succeeded', () => ({
-    handler,
+    handler: context.handlerId,
     emission: emission.name,
     count: 1,
     durationMs,

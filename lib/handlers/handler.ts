@@ -1,7 +1,7 @@
 import type { DeliveryContext, EmissionAdapter } from '../emission/adapter.js';
 import type { Destination, SingleCall } from '../emission/destination.js';
 import type { Emission } from '../emission/emission.js';
-import type { Transact, TransactionSource } from '../emission/transaction-source.js';
+import type { TransactionSource } from '../emission/transaction-source.js';
 import { Pattern, type EmissionPattern } from '../emission/pattern.js';
 import type { ResolvedHandlerOptions } from './handler.options.js';
 
@@ -51,8 +51,6 @@ export type BuildsHandler = (emission: Emission) => Promise<EmissionHandler<neve
 
 /** Who calls a handler, in an async context of its own. */
 export interface Invoker {
-  /** Runs work in a transaction. */
-  readonly transact: Transact;
   /** Resolves when the call has ended, or rejects as it failed. */
   invoke(handler: Handler, emission: Emission, call: DeliveryContext): void | Promise<void>;
   /** The same for a call that is told when it has ended; returns whether it goes on. */
@@ -92,11 +90,6 @@ export class Handler implements Destination {
 
   handle(emission: Emission, call: SingleCall): boolean {
     return this.#invoker.handle(this, emission, call);
-  }
-
-  /** Runs work in a transaction, for calls that have none of their own. */
-  get transact(): Transact {
-    return this.#invoker.transact;
   }
 
   get priority(): number {

@@ -1,4 +1,3 @@
-import { NO_KEYS } from '../emission/attempt.js';
 import type { Emission } from '../emission/emission.js';
 import { Lanes } from './lanes.js';
 import { Queue } from './queue.js';
@@ -9,6 +8,9 @@ export interface Batch {
   readonly emissions: readonly Emission[];
   readonly keys: ReadonlySet<string>;
 }
+
+/** Of what has none, and of a consumer whose calls never run side by side. */
+export const NO_KEYS: ReadonlySet<string> = new Set();
 
 /** What waits to be delivered by one consumer: queued, or, where several calls run at once, parked behind a busy key. */
 export class Backlog {

@@ -1,10 +1,11 @@
 import { asyncScope } from '../emission/async-scope.js';
-import { Attempt, NO_KEYS, type AttemptOwner } from '../emission/attempt.js';
 import type { Clock } from '../emission/clock.js';
 import type { Destination } from '../emission/destination.js';
 import { PartialDeliveryError } from '../emission/emission.errors.js';
 import { isExpired, type Emission } from '../emission/emission.js';
 import { isThenable } from '../emission/is-thenable.js';
+import { Attempt, type AttemptOwner } from './attempt.js';
+import { NO_KEYS } from './backlog.js';
 import { backoff } from './backoff.js';
 import type { ConsumerReport } from './consumer.report.js';
 import { DeliveryTimeoutError, ShutdownError } from './pipeline.errors.js';
@@ -35,21 +36,27 @@ export interface Caller {
  * ```
  */
 export class Calls implements AttemptOwner {
-  readonly destination: Destination;
+  readonly #destination: Destination;
   readonly #caller: Caller;
   readonly #report: ConsumerReport;
   readonly #timeoutMs: number;
   readonly #running = new Running();
   readonly #retries = new Map<NodeJS.Timeout, readonly Emission[]>();
+  /** A call that nobody has seen anything of, for the next one: most handlers return at once, and ask nothing. */
+  #spare: Attempt | undefined;
   #count = 0;
   #emissions = 0;
   #aborted = false;
 
   constructor(destination: Destination, caller: Caller, report: ConsumerReport) {
-    this.destination = destination;
+    this.#destination = destination;
     this.#timeoutMs = destination.options.timeoutMs;
     this.#caller = caller;
     this.#report = report;
+  }
+
+  get name(): string {
+    return this.#destination.name;
   }
 
   /** How many there are; one that waits to be retried counts. */
@@ -83,10 +90,10 @@ export class Calls implements AttemptOwner {
   handle(emission: Emission): boolean {
     this.#count++;
     this.#emissions++;
-    const call = new Attempt(this, 1, undefined, this.#report.isHeard);
+    const call = this.#lend();
     let goesOn: boolean;
     try {
-      goesOn = this.destination.handle!(emission, call);
+      goesOn = this.#destination.handle!(emission, call);
     } catch (error) {
       this.#threw(call, emission, error);
       return false;
@@ -97,15 +104,17 @@ export class Calls implements AttemptOwner {
   }
 
   #returned(call: Attempt, emission: Emission): void {
-    // Everything was closed while it was called.
     if (this.#aborted) return;
     this.#count--;
     this.#emissions--;
     this.#report.handled(emission, call);
+    this.#spare = call;
   }
 
   #threw(call: Attempt, emission: Emission, error: unknown): void {
-    if (this.#goOn(call, emission)) this.failed(call, error);
+    if (this.#aborted) return;
+    this.#goOn(call, emission);
+    this.failed(call, error);
   }
 
   /** Tells all to stop and forgets them. */
@@ -133,22 +142,30 @@ export class Calls implements AttemptOwner {
     this.delivered(call);
   }
 
+  #lend(): Attempt {
+    const spare = this.#spare;
+    const { isHeard } = this.#report;
+    this.#spare = undefined;
+    return spare?.isUntouched === true && !isHeard
+      ? spare
+      : new Attempt(this, 1, undefined, isHeard);
+  }
+
   /** An attempt that was made for no emission yet goes on with one: its key, which was free, is busy from now on. */
   #goOn(call: Attempt, emission: Emission): boolean {
-    if (this.#aborted) {
-      // Everything was closed while it was called.
-      call.abort(new ShutdownError());
-      return false;
+    // Everything was closed while it was called.
+    if (this.#aborted) call.abort(new ShutdownError());
+    else {
+      call.goOn(emission, emission.key === undefined ? NO_KEYS : this.#caller.occupy(emission));
+      this.#start(call);
     }
-    call.goOn(emission, emission.key === undefined ? NO_KEYS : this.#caller.occupy(emission));
-    this.#start(call);
-    return true;
+    return !this.#aborted;
   }
 
   /** Returns whether it goes on. */
   #call(batch: readonly Emission[], call: Attempt): boolean {
-    const { adapter, handle } = this.destination;
-    if (handle !== undefined) return this.destination.handle!(batch[0]!, call);
+    const { adapter, handle } = this.#destination;
+    if (handle !== undefined) return this.#destination.handle!(batch[0]!, call);
     // What an adapter puts into its async context stays there.
     const scope = asyncScope('nestjs-emissions:delivery');
     const result: unknown = scope.runInAsyncScope(adapter.deliver, adapter, batch, call);
@@ -167,7 +184,7 @@ export class Calls implements AttemptOwner {
   }
 
   #limit(call: Attempt): void {
-    const { name, options } = this.destination;
+    const { name, options } = this.#destination;
     call.limit(options.timeoutMs, () => {
       const error = new DeliveryTimeoutError(name, options.timeoutMs);
       call.abort(error);
@@ -202,7 +219,7 @@ export class Calls implements AttemptOwner {
     }
     if (failed.length === 0) return this.#over(call.keys);
     if (failed.length < batch.length) this.#caller.progressed();
-    if (call.attempt < this.destination.options.retry.attempts)
+    if (call.attempt < this.#destination.options.retry.attempts)
       return this.#retry(call, failed, error);
     this.#report.failed('deliver', failed, error, call);
     this.#emissions -= failed.length;
@@ -210,7 +227,7 @@ export class Calls implements AttemptOwner {
   }
 
   #retry(call: Attempt, failed: readonly Emission[], error: unknown): void {
-    const delayMs = backoff(this.destination.options.retry, call.attempt);
+    const delayMs = backoff(this.#destination.options.retry, call.attempt);
     this.#report.retried(failed, error, call, delayMs);
     const again = (): void => {
       this.#retries.delete(timer);

@@ -1,11 +1,10 @@
 // Not the global one: a test that stops the clock does not mean to stop deliveries.
 import { performance } from 'node:perf_hooks';
-import { NO_KEYS } from '../emission/attempt.js';
 import type { Clock } from '../emission/clock.js';
 import type { Destination } from '../emission/destination.js';
 import { isExpired, type Emission } from '../emission/emission.js';
 import { isInterested } from '../emission/interest.js';
-import { Backlog } from './backlog.js';
+import { Backlog, NO_KEYS } from './backlog.js';
 import { Calls, type Caller } from './calls.js';
 import { ASKED, ConsumerReport } from './consumer.report.js';
 import { Expiry, expiryOf } from './expiry.js';

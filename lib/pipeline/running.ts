@@ -1,4 +1,4 @@
-import type { Attempt } from '../emission/attempt.js';
+import type { Attempt } from './attempt.js';
 
 /** With more slots than this, gaps are closed when most are gaps. */
 const SPARSE = 64;

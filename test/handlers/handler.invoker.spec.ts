@@ -284,6 +284,27 @@ describe('A handler that exceeds timeoutMs', () => {
   });
 });
 
+describe('The context of a call', () => {
+  it.each<[string, HandlerOptions]>([
+    ['an ordinary handler', {}],
+    ['a critical one', { critical: true }],
+  ])(
+    'of %s shows nothing of the inside, and can be frozen, copied and emitted',
+    async (_, options) => {
+      const shown: unknown[] = [];
+      using _handler = handle((_payload: unknown, _emission: unknown, context: HandlerContext) => {
+        shown.push(Object.freeze(context), { ...context }, structuredClone(context));
+        running.emissions.emit('with.context', { context });
+        return Promise.resolve();
+      }, options);
+      await emitAndSettle(running.emissions, 'a');
+
+      expect(shown.map((each) => JSON.stringify(each))).toEqual(['{}', '{}', '{}']);
+      expect(recorder.names.toSorted()).toEqual(['a', 'with.context']);
+    },
+  );
+});
+
 function failWith(error: Error): never {
   throw error;
 }

@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { ConsumerNameError, PipelineFullError } from 'nestjs-emissions';
+import { ConsumerNameError, PipelineFullError, type DeliveryContext } from 'nestjs-emissions';
 import { HeldAdapter, RecordingAdapter, ScriptedAdapter, failing } from '../support/adapters.js';
 import { silence } from '../support/logs.js';
 import { Bench, range } from '../support/pipeline.js';
 import { listen } from '../support/signals.js';
-import { rounds, until } from '../support/until.js';
+import { nextRound, rounds, until } from '../support/until.js';
 
 beforeEach(silence);
 
@@ -89,6 +89,32 @@ describe('Consumers are independent', () => {
     await bench.settled();
 
     expect(adapter.payloads).toEqual([1, 2]);
+  });
+
+  it.each<[string, (context: DeliveryContext) => void]>([
+    ['freezes its context', (context) => Object.freeze(context)],
+    ['takes another attempt for the first', (context) => Reflect.set(context, 'attempt', 1)],
+  ])('one that %s is called as often as it should be, and so are the others', async (_, act) => {
+    using bench = new Bench({ batchSize: 1, retry: { attempts: 2, backoffMs: 0 } });
+    let calls = 0;
+    bench.serve(
+      {
+        deliver: async (_batch, context) => {
+          calls++;
+          act(context);
+          await nextRound();
+          act(context);
+          throw new Error('no');
+        },
+      },
+      { concurrency: 2 },
+    );
+    const other = bench.serve(new RecordingAdapter());
+    await bench.commit(4);
+    await bench.settled();
+
+    expect(calls).toBe(8);
+    expect(other.payloads).toEqual([1, 2, 3, 4]);
   });
 
   it('one that is stuck with the policy wait holds back only the commits that it wants', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { Attempt, awaited } from '../../lib/emission/attempt.js';
+import { Attempt, awaited } from '../../lib/pipeline/attempt.js';
 import { Running } from '../../lib/pipeline/running.js';
 
 const attempt = (): Attempt => new Attempt(awaited('x'), 1, undefined, false);

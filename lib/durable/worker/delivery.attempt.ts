@@ -1,6 +1,6 @@
-import { Attempt, awaited } from '../../emission/attempt.js';
 import type { Emission } from '../../emission/emission.js';
 import type { Transact } from '../../emission/transaction-source.js';
+import { Attempt, awaited } from '../../pipeline/attempt.js';
 import type { Claim } from '../delivery/delivery.js';
 
 /** One call of a durable destination: the deliveries that it is for, and what its handler sees of them. */

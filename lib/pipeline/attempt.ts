@@ -1,27 +1,20 @@
-import type { DeliveryContext } from './adapter.js';
-import type { Emission } from './emission.js';
-import type { Transact, TransactionSource } from './transaction-source.js';
-
-/** Of what has none, and of a consumer whose calls never run side by side. */
-export const NO_KEYS: ReadonlySet<string> = new Set();
-
-/** Who is called. */
-export interface Callee {
-  readonly name: string;
-  /** Runs work in a transaction; a handler's. */
-  readonly transact?: Transact;
-}
+import type { DeliveryContext } from '../emission/adapter.js';
+import type { SingleCall } from '../emission/destination.js';
+import type { Emission } from '../emission/emission.js';
+import { NO_KEYS } from './backlog.js';
+import { DeliveryTimeoutError, PipelineClosedError, ShutdownError } from './pipeline.errors.js';
 
 /** Who makes attempts, and is told how each that went on has ended. */
 export interface AttemptOwner {
-  readonly destination: Callee;
+  /** The consumer, for people. */
+  readonly name: string;
   delivered(attempt: Attempt): void;
   failed(attempt: Attempt, error: unknown): void;
 }
 
 /** Makes an owner that waits for a promise instead, and needs not be told. */
 export function awaited(name: string): AttemptOwner {
-  return { destination: { name }, delivered: () => {}, failed: () => {} };
+  return { name, delivered: () => {}, failed: () => {} };
 }
 
 /** What gives an attempt up; made when there is a time limit, or somebody asks for its signal: most never do. */
@@ -31,21 +24,12 @@ interface Abortion {
   timer: NodeJS.Timeout | undefined;
 }
 
-/**
- * One call: what the pipeline knows of it, and what an adapter or a handler is told. It is never used for another one, as who was
- * called may keep it.
- *
- * One object and one class for all of that: with two objects, calls of handlers cost 5 to 9 % more, with a class of their own as
- * much again (V8 does not inline what an inherited constructor does).
- */
-export class Attempt<C extends Callee = Callee> implements DeliveryContext {
-  readonly attempt: number;
-  /** Said by a handler that the emission does not concern. */
-  isIgnored = false;
-  /** What is busy meanwhile. */
-  keys: ReadonlySet<string> = NO_KEYS;
-  /** Its slot among those under way; -1: it is not. */
-  at = -1;
+/** One call of an adapter or a handler. Adapters have it before them: all it knows is private, so that it can be frozen, copied, logged. */
+export class Attempt implements SingleCall {
+  readonly #attempt: number;
+  #isIgnored = false;
+  #keys: ReadonlySet<string> = NO_KEYS;
+  #at = -1;
   readonly #owner: AttemptOwner;
   /** What it delivers: one emission, or several. */
   #of: Emission | readonly Emission[] | undefined;
@@ -64,30 +48,44 @@ export class Attempt<C extends Callee = Callee> implements DeliveryContext {
     timed: boolean,
   ) {
     this.#owner = owner;
-    this.attempt = attempt;
+    this.#attempt = attempt;
     this.#of = of;
     this.#started = timed ? performance.now() : undefined;
   }
 
-  get destination(): C {
-    return this.#owner.destination as C;
+  get attempt(): number {
+    return this.#attempt;
+  }
+
+  /** Said by a handler that the emission does not concern. */
+  get isIgnored(): boolean {
+    return this.#isIgnored;
+  }
+
+  set isIgnored(isIgnored: boolean) {
+    this.#isIgnored = isIgnored;
+  }
+
+  /** What is busy meanwhile. */
+  get keys(): ReadonlySet<string> {
+    return this.#keys;
+  }
+
+  set keys(keys: ReadonlySet<string>) {
+    this.#keys = keys;
+  }
+
+  /** Its slot among those under way; -1: it is not. */
+  get at(): number {
+    return this.#at;
+  }
+
+  set at(slot: number) {
+    this.#at = slot;
   }
 
   get consumer(): string {
-    return this.destination.name;
-  }
-
-  /** The same, for a handler. */
-  get handlerId(): string {
-    return this.destination.name;
-  }
-
-  /** Runs work in a transaction, for a handler. */
-  transaction<Tx, T>(
-    source: TransactionSource<Tx>,
-    work: (transaction: Tx) => T | Promise<T>,
-  ): Promise<T> {
-    return this.destination.transact!(source, work);
+    return this.#owner.name;
   }
 
   get signal(): AbortSignal {
@@ -111,6 +109,11 @@ export class Attempt<C extends Callee = Callee> implements DeliveryContext {
     return Array.isArray(this.#of) ? this.#of.length : 1;
   }
 
+  /** Whether it is as it was made: nobody has asked for its signal or how long it took, and it was neither ended nor given up. */
+  get isUntouched(): boolean {
+    return this.#abortion === undefined && this.#started === undefined && !this.#isIgnored;
+  }
+
   /** How long ago it began, in milliseconds; 0 when it is not timed. */
   get durationMs(): number {
     return this.#started === undefined ? 0 : performance.now() - this.#started;
@@ -124,7 +127,7 @@ export class Attempt<C extends Callee = Callee> implements DeliveryContext {
   /** It goes on, and is about this emission. */
   goOn(emission: Emission, keys: ReadonlySet<string>): void {
     this.#of = emission;
-    this.keys = keys;
+    this.#keys = keys;
   }
 
   succeeded(): void {
@@ -154,5 +157,46 @@ export class Attempt<C extends Callee = Callee> implements DeliveryContext {
 
   #toAbort(): Abortion {
     return (this.#abortion ??= { controller: undefined, reason: undefined, timer: undefined });
+  }
+}
+
+/** Calls made once, outside any queue, each with a time limit of its own; shutdown gives up those that are left. */
+export class LimitedCalls {
+  readonly #running = new Map<Attempt, (error: Error) => void>();
+
+  /**
+   * Calls with a time limit in milliseconds (0: none).
+   *
+   * @throws DeliveryTimeoutError when it is exceeded, PipelineClosedError when the application closes; else as the work does
+   */
+  async run(
+    name: string,
+    timeoutMs: number,
+    work: (call: DeliveryContext) => void | Promise<void>,
+  ): Promise<void> {
+    const call = new Attempt(awaited(name), 1, undefined, true);
+    try {
+      await Promise.race([
+        work(call),
+        new Promise<never>((_, reject) => {
+          this.#running.set(call, reject);
+          call.limit(timeoutMs, () => {
+            const error = new DeliveryTimeoutError(name, timeoutMs);
+            call.abort(error);
+            reject(error);
+          });
+        }),
+      ]);
+    } finally {
+      call.end();
+      this.#running.delete(call);
+    }
+  }
+
+  close(): void {
+    for (const [call, reject] of this.#running) {
+      call.abort(new ShutdownError());
+      reject(new PipelineClosedError());
+    }
   }
 }
