@@ -25,7 +25,7 @@ export class EmissionList {
   }
 
   push(emission: Emission, owner: Owner): void {
-    // Made with its first entry: most units emit once, and an empty list that grows takes a twentieth of what that costs.
+    // Made with its first entry: an empty list that grows takes a twentieth of what a unit costs that emits once.
     if (this.#emissions === NONE) this.#emissions = [emission];
     else this.#emissions.push(emission);
     this.#owners?.push(owner);

@@ -151,15 +151,16 @@ export class Calls implements AttemptOwner {
       : new Attempt(this, 1, undefined, isHeard);
   }
 
-  /** An attempt that was made for no emission yet goes on with one: its key, which was free, is busy from now on. */
+  /** An attempt that was made for no emission yet goes on with one: its key, which was free, is busy from now on. Returns whether it does. */
   #goOn(call: Attempt, emission: Emission): boolean {
-    // Everything was closed while it was called.
-    if (this.#aborted) call.abort(new ShutdownError());
-    else {
-      call.goOn(emission, emission.key === undefined ? NO_KEYS : this.#caller.occupy(emission));
-      this.#start(call);
+    if (this.#aborted) {
+      // Everything was closed while it was called.
+      call.abort(new ShutdownError());
+      return false;
     }
-    return !this.#aborted;
+    call.goOn(emission, emission.key === undefined ? NO_KEYS : this.#caller.occupy(emission));
+    this.#start(call);
+    return true;
   }
 
   /** Returns whether it goes on. */

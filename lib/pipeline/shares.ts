@@ -13,17 +13,17 @@ export function sharesOf(
   takersOf: (emission: Emission) => readonly Consumer[],
 ): readonly Share[] {
   if (emissions.length === 0) return [];
-  const shares: Share[] = [];
+  let shares: Share[] | undefined;
   let takers = takersOf(emissions[0]!);
   let from = 0;
   for (let i = 1; i < emissions.length; i++) {
     const others = takersOf(emissions[i]!);
     if (others === takers) continue;
-    shares.push({ emissions: emissions.slice(from, i), takers });
+    (shares ??= []).push({ emissions: emissions.slice(from, i), takers });
     takers = others;
     from = i;
   }
-  if (from === 0) return [{ emissions, takers }];
+  if (shares === undefined) return [{ emissions, takers }];
   shares.push({ emissions: emissions.slice(from), takers });
   return shares;
 }
