@@ -1,5 +1,4 @@
 // What does it cost to say that something happened, from the call to the last handler that heard it?
-import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 import { Injectable } from '@nestjs/common';
 import { EventEmitter2, EventEmitterModule, OnEvent } from '@nestjs/event-emitter';
 import { CqrsModule, EventBus, EventsHandler } from '@nestjs/cqrs';
@@ -8,35 +7,8 @@ import EventEmitter2Raw from 'eventemitter2';
 import mitt from 'mitt';
 import { Emissions, EmissionsModule, OnEmission } from '../dist/index.js';
 import { application, handlersClass, payload } from './harness/applications.mjs';
-
-const WARM_UP_MS = 400;
-const MEASURED_MS = 800;
-/** Work is done in groups with a turn of the event loop after each, as a server would. */
-const GROUP = 100;
-
-/** Nanoseconds per emission; `step` makes `per` emissions. */
-async function time(step, per, finish) {
-  const until = async (ms) => {
-    const started = performance.now();
-    let count = 0;
-    while (performance.now() - started < ms) {
-      for (let i = 0; i < GROUP; i++) await step();
-      count += GROUP * per;
-      await new Promise(setImmediate);
-    }
-    await finish();
-    return { count, ns: (performance.now() - started) * 1e6 };
-  };
-  const warm = await until(WARM_UP_MS);
-  const { count, ns } = await until(MEASURED_MS);
-  return { figure: ns / count, emitted: warm.count + count };
-}
-
-function check(handlers, count, emitted) {
-  if (handlers.calls !== count * emitted || handlers.sum !== 7 * count * emitted) {
-    throw new Error(`Expected ${count * emitted} calls, got ${handlers.calls} with a sum of ${handlers.sum}.`);
-  }
-}
+import { boundedFloor, floor } from './harness/floors.mjs';
+import { check, time } from './harness/timed.mjs';
 
 /** Payloads with eight sets of fields. */
 const varied = Array.from({ length: 8 }, (_, i) => ({
@@ -138,116 +110,6 @@ function bare(make) {
   };
 }
 
-/**
- * What the promises cost by themselves, written down in one place with nothing around it: an asynchronous context and a
- * promise for each unit of work; for each emission the time, an identifier, a frozen envelope, and an asynchronous context
- * for its handlers, outside that of whoever emitted, which each enters anew, as none may leave anything in it for the next; for
- * each call an object that says which attempt it is, and a handler that throws harms nobody. Handlers that return promises are
- * waited for, and have a context each, as what one of them emits is handed over when it has succeeded, and discarded when it has
- * failed; who is waited for is known, as shutdown has to give them up. No patterns, no queues, no bounds, no retries, no telemetry.
- */
-function floor({ handlers: count, isAsync = false, copies = false }) {
-  return async () => {
-    const Handlers = handlersClass(count, isAsync, () => {});
-    const instance = new Handlers();
-    const methods = Object.getOwnPropertyNames(Handlers.prototype)
-      .filter((name) => name.startsWith('on'))
-      .map((name) => instance[name].bind(instance));
-    const storage = new AsyncLocalStorage();
-    const outside = new AsyncResource('outside');
-    const order = payload(1);
-    let made = 0;
-    const committed = [];
-    const emit = () => {
-      const id = `019a9f3e-7c00-7a2b-9d1e-${made++}`;
-      const name = 'order.created';
-      const occurredAt = performance.now();
-      storage.getStore().buffer.push(
-        Object.freeze({ id, name, payload: copies ? copy(order) : order, metadata: undefined, correlationId: id, depth: 0, occurredAt }),
-      );
-    };
-    const work = () => {
-      for (let i = 0; i < 3; i++) emit();
-    };
-    const pending = [];
-    let failed = 0;
-    const contextOf = (unit) => {
-      storage.enterWith(unit);
-      return new AsyncResource('handler');
-    };
-    const call = (method, emission) => method(emission.payload, emission, { attempt: 1, handlerId: method.name });
-    const alone = (unit, method) => {
-      storage.enterWith(unit);
-      return call(method, unit.cause);
-    };
-    const over = (unit) => {
-      const last = pending.pop();
-      if (last !== unit) pending[(last.at = unit.at)] = last;
-    };
-    const follow = (result, unit) => {
-      unit.at = pending.push(unit) - 1;
-      result.then(
-        () => {
-          over(unit);
-          if (unit.buffer !== undefined) handOver(unit.buffer);
-        },
-        () => {
-          over(unit);
-          unit.buffer = undefined;
-          failed++;
-        },
-      );
-    };
-    const waitFor = (emission, method) => {
-      const unit = { cause: emission, buffer: undefined, at: -1 };
-      follow(outside.runInAsyncScope(alone, undefined, unit, method), unit);
-    };
-    const handle = (emission) => {
-      let context;
-      for (const method of methods) {
-        try {
-          if (isAsync) waitFor(emission, method);
-          else {
-            context ??= outside.runInAsyncScope(contextOf, undefined, { cause: emission, buffer: undefined, at: -1 });
-            context.runInAsyncScope(call, undefined, method, emission);
-          }
-        } catch {
-          failed++;
-        }
-      }
-    };
-    const deliver = () => {
-      for (const emission of committed) handle(emission);
-      committed.length = 0;
-    };
-    const handOver = (buffer) => {
-      if (committed.length === 0) setImmediate(deliver);
-      committed.push(...buffer);
-    };
-    const step = () => {
-      const unit = { buffer: [] };
-      storage.run(unit, work);
-      handOver(unit.buffer);
-      return Promise.resolve();
-    };
-    const finish = async () => {
-      do await new Promise(setImmediate);
-      while (pending.length > 0);
-    };
-    const { figure, emitted } = await time(step, 3, finish);
-    if (failed > 0) throw new Error(`${failed} calls failed.`);
-    check(instance, count, emitted);
-    return figure;
-  };
-}
-
-/** A frozen copy by somebody who knows what is in it. */
-function copy(order) {
-  const { freeze } = Object;
-  const lines = freeze(order.lines.map((line) => freeze({ ...line })));
-  return freeze({ ...order, customer: freeze({ ...order.customer }), lines });
-}
-
 const times = (n, work) => Array.from({ length: n }, work);
 
 const contenders = {};
@@ -258,6 +120,10 @@ for (const handlers of [1, 3, 10]) {
     contenders[`emissions none ${of}`] = { run: ours({ handlers, isAsync, snapshot: 'none' }), label: "snapshot: 'none'" };
     contenders[`event-emitter ${of}`] = { run: eventEmitter({ handlers, isAsync }), label: 'does less: no buffer, no queue' };
     contenders[`floor ${of}`] = { run: floor({ handlers, isAsync }), label: 'what the promises cost by themselves' };
+    contenders[`bounded floor ${of}`] = {
+      run: boundedFloor({ handlers, isAsync }),
+      label: 'the same with bounds, queues, retries, signals',
+    };
     if (!isAsync) {
       contenders[`floor copied ${of}`] = {
         run: floor({ handlers, copies: true }),
@@ -308,7 +174,7 @@ const targets = [1, 3, 10].flatMap((n) =>
     says: `cost against event-emitter, ${n} ${kind} handlers`,
     of: `emissions none ${n}×${kind}`,
     to: `event-emitter ${n}×${kind}`,
-    floor: { of: `floor ${n}×${kind}` },
+    floor: { of: `floor ${n}×${kind}`, bounded: `bounded floor ${n}×${kind}` },
     atMost: cost[n],
   })),
 );
@@ -327,7 +193,7 @@ targets.push(
     says: `cost against cqrs, 3 ${kind} handlers`,
     of: `emissions none 3×${kind}`,
     to: `cqrs 3×${kind}`,
-    floor: { of: `floor 3×${kind}` },
+    floor: { of: `floor 3×${kind}`, bounded: `bounded floor 3×${kind}` },
     atMost: 0.3,
   })),
 );
