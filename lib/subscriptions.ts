@@ -93,7 +93,7 @@ export class Subscriptions {
     const id = options.id ?? `${named}#${++this.#count}`;
     const handler = this.add(id, pattern, options, {
       describe: `subscribe(${quote(pattern)})`,
-      bound: method,
+      bound: { handle: method },
     });
     this.#subscribed.set(handler, { method, options });
     return this.#subscription(handler);

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { asyncScope } from '../emission/async-scope.js';
 import type { Emission } from '../emission/emission.js';
 import { isThenable } from '../emission/is-thenable.js';
-import type { EmissionHandler, HandlerContext } from '../handlers/handler.js';
+import type { BoundHandler, HandlerContext } from '../handlers/handler.js';
 import type { CallRules, InvocationScope } from '../handlers/handler.invoker.js';
 import { BufferAlreadyStartedError, BufferNotStartedError } from './buffer.errors.js';
 import { EmissionBuffer, type Outlet } from './emission-buffer.js';
@@ -30,8 +30,8 @@ export class BufferContext implements InvocationScope {
   /** What handlers that needed no buffer have had, when they succeeded, and when they did not. */
   readonly #committed: EmissionBuffer;
   readonly #terminated: EmissionBuffer;
-  /** The unit of the handler that was called last, for others of the same emission. */
-  #reusable: Handling | undefined;
+  /** The unit of the handler that was called last, if it left it, for others of the same emission. */
+  #left: Handling | undefined;
 
   constructor(outlet: Outlet, capacity: number) {
     this.#outlet = outlet;
@@ -156,42 +156,95 @@ export class BufferContext implements InvocationScope {
 
   call<C extends HandlerContext>(
     emission: Emission,
-    method: EmissionHandler<never>,
+    method: BoundHandler,
     context: C,
     rules: CallRules<C>,
     outlet?: Outlet,
   ): boolean {
-    const shares = outlet === undefined && rules.isPrompt(context);
-    const handling = this.#handlingOf(emission, outlet, shares);
+    // Two ways, much alike: V8 has room to inline each, not one for both, which takes a twelfth off an emission to ten handlers.
+    return outlet === undefined && rules.isPrompt(context)
+      ? this.#callNext(emission, method, context, rules)
+      : this.#callAlone(emission, method, context, rules, outlet);
+  }
+
+  /** Calls a handler that will hardly have to be waited for: in the unit of the one before, where that left it as it was. */
+  #callNext<C extends HandlerContext>(
+    emission: Emission,
+    method: BoundHandler,
+    context: C,
+    rules: CallRules<C>,
+  ): boolean {
+    const left = this.#left;
+    const isLeft = left?.cause === emission && left.take();
+    if (!isLeft) this.#left = undefined;
+    const handling = isLeft ? left : new Handling(emission, this.#outside);
     let result: unknown;
     try {
-      result = handling.call(method, context, shares);
+      result = isLeft ? left.again(method, context) : handling.begin(method, context, true);
       if (isThenable(result)) {
-        rules.paced(context, true);
-        this.#follow(result, handling, context, rules);
+        this.#waitFor(result, handling, context, rules);
         return true;
       }
     } catch (error) {
       handling.discard(this.#terminated);
       throw error;
     }
-    if (!shares) rules.paced(context, false);
-    const committed = this.#settle(handling, rules.keeps(result, context));
-    if (committed !== undefined) {
-      this.#await(committed, result, handling, context, rules);
-      return true;
-    }
-    rules.over(result, context, emission);
-    if (shares) this.#leave(handling);
+    if (!this.#isOver(result, handling, context, rules)) return true;
+    this.#leave(handling);
     return false;
   }
 
-  #follow<C extends HandlerContext>(
+  /** Calls a handler in a unit that it shares with no other. */
+  #callAlone<C extends HandlerContext>(
+    emission: Emission,
+    method: BoundHandler,
+    context: C,
+    rules: CallRules<C>,
+    outlet: Outlet | undefined,
+  ): boolean {
+    const handling = new Handling(emission, outlet ? this.#here(outlet) : this.#outside);
+    let result: unknown;
+    try {
+      result = handling.begin(method, context, false);
+      if (isThenable(result)) {
+        this.#waitFor(result, handling, context, rules);
+        return true;
+      }
+    } catch (error) {
+      handling.discard(this.#terminated);
+      throw error;
+    }
+    rules.paced(context, false);
+    return !this.#isOver(result, handling, context, rules);
+  }
+
+  /** Where a handler that is part of a commit is called. */
+  #here(outlet: Outlet): Surroundings {
+    const around = asyncScope('nestjs-emissions:commit');
+    return { around, storage: this.#storage, open: () => this.open(outlet) };
+  }
+
+  /** A handler has returned at once; tells whether that is all, or what it emitted makes the commit wait. */
+  #isOver<C extends HandlerContext>(
+    result: unknown,
+    handling: Handling,
+    context: C,
+    rules: CallRules<C>,
+  ): boolean {
+    const committed = this.#settle(handling, rules.keeps(result, context));
+    if (committed === undefined) rules.over(result, context, handling.cause);
+    else this.#await(committed, result, handling, context, rules);
+    return committed === undefined;
+  }
+
+  /** A handler goes on: it is not prompt any more, and the rules are told when it has ended. */
+  #waitFor<C extends HandlerContext>(
     pending: PromiseLike<unknown>,
     handling: Handling,
     context: C,
     rules: CallRules<C>,
   ): void {
+    rules.paced(context, true);
     const returned = (result: unknown): void => {
       let committed: Promise<unknown> | undefined;
       try {
@@ -222,35 +275,17 @@ export class BufferContext implements InvocationScope {
     );
   }
 
+  /** The next handler of this emission may use the unit. Noting it anew would cost a tenth of a call: V8 notes what is new in what is old. */
+  #leave(handling: Handling): void {
+    handling.leave();
+    if (this.#left !== handling) this.#left = handling;
+  }
+
   /** A handler has returned: what it emitted is committed or discarded. */
   #settle(handling: Handling, kept: boolean): Promise<unknown> | undefined {
     if (kept) return handling.end(this.#committed) && commit(handling);
     handling.discard(this.#terminated);
     return undefined;
-  }
-
-  /** The next handler of this emission may use the unit. Noting it anew would cost a tenth of a call: V8 notes what is new in what is old. */
-  #leave(handling: Handling): void {
-    handling.leave();
-    if (this.#reusable !== handling) this.#reusable = handling;
-  }
-
-  /** A unit for the next handler of an emission: that of the one before, where it left it as it was. */
-  #handlingOf(cause: Emission, outlet: Outlet | undefined, shares: boolean): Handling {
-    if (outlet !== undefined) return this.#handlingHere(cause, outlet);
-    if (shares) {
-      const reusable = this.#reusable;
-      if (reusable?.cause === cause && reusable.take()) return reusable;
-      this.#reusable = undefined;
-    }
-    return new Handling(cause, this.#outside);
-  }
-
-  /** A unit for a handler that is part of a commit. */
-  #handlingHere(cause: Emission, outlet: Outlet): Handling {
-    const around = asyncScope('nestjs-emissions:commit');
-    const open = (): EmissionBuffer => this.open(outlet);
-    return new Handling(cause, { around, storage: this.#storage, open });
   }
 }
 

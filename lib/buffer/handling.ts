@@ -1,7 +1,7 @@
 import { AsyncLocalStorage, type AsyncResource } from 'node:async_hooks';
 import { asyncScope } from '../emission/async-scope.js';
 import type { Emission } from '../emission/emission.js';
-import type { EmissionHandler, HandlerContext } from '../handlers/handler.js';
+import type { BoundHandler, HandlerContext } from '../handlers/handler.js';
 import type { EmissionBuffer } from './emission-buffer.js';
 import { UnitOrigin, type UnitOfWork } from './unit-of-work.js';
 
@@ -61,21 +61,28 @@ export class Handling implements UnitOfWork {
     return true;
   }
 
-  /** Calls a handler, which has no buffer yet; `isFollowed` when another one may be called in it afterwards. */
-  call(method: EmissionHandler<never>, context: HandlerContext, isFollowed: boolean): unknown {
-    if (this.#scope !== undefined) this.#buffer = undefined;
-    else if (contextsRemember)
-      this.#scope = this.#surroundings.around.runInAsyncScope(Handling.#enter, null, this);
+  /** Calls the first handler in it; `isFollowed` when another one may be called in it afterwards. */
+  begin(method: BoundHandler, context: HandlerContext, isFollowed: boolean): unknown {
+    const { around } = this.#surroundings;
     // One scope instead of two.
-    else return this.#begin(method, context, isFollowed);
+    if (!contextsRemember)
+      return around.runInAsyncScope(Handling.#within, null, this, method, context, isFollowed);
+    this.#scope = around.runInAsyncScope(Handling.#enter, null, this);
+    return this.#callIn(this.#scope, method, context);
+  }
+
+  /** Calls another handler, for which it was taken: it has no buffer yet. */
+  again(method: BoundHandler, context: HandlerContext): unknown {
+    this.#buffer = undefined;
+    return method.handleIn === undefined
+      ? this.#callIn(this.#scope!, method, context)
+      : method.handleIn(this.#scope!, this.cause, context);
+  }
+
+  #callIn(scope: AsyncResource, { handle }: BoundHandler, context: HandlerContext): unknown {
     const { cause } = this;
-    return this.#scope.runInAsyncScope(
-      method as (...call: unknown[]) => unknown,
-      undefined,
-      cause.payload,
-      cause,
-      context,
-    );
+    const call = handle as (...given: unknown[]) => unknown;
+    return scope.runInAsyncScope(call, undefined, cause.payload, cause, context);
   }
 
   static #enter(handling: Handling): AsyncResource {
@@ -83,22 +90,17 @@ export class Handling implements UnitOfWork {
     return asyncScope('nestjs-emissions:handler');
   }
 
-  #begin(method: EmissionHandler<never>, context: HandlerContext, isFollowed: boolean): unknown {
-    const { around } = this.#surroundings;
-    return around.runInAsyncScope(Handling.#within, null, this, method, context, isFollowed);
-  }
-
   /** Enters its context and calls; who follows finds that as it was before the handler could change it. */
   static #within(
     handling: Handling,
-    method: EmissionHandler<never>,
+    { handle }: BoundHandler,
     context: HandlerContext,
     isFollowed: boolean,
   ): unknown {
     handling.#surroundings.storage.enterWith(handling);
     if (isFollowed) handling.#scope = asyncScope('nestjs-emissions:handler');
     const { cause } = handling;
-    return method(cause.payload as never, cause as never, context);
+    return handle(cause.payload as never, cause as never, context);
   }
 
   /** The handler failed or ignored the emission: what it emitted is discarded, and its buffer ends, as `ended` has if it needed none. */

@@ -4,7 +4,7 @@ import type { Emission } from '../emission/emission.js';
 import { Tracing, type Tracer } from '../emission/tracing.js';
 import type { Transact, TransactionSource } from '../emission/transaction-source.js';
 import { signal, successIsHeard } from '../telemetry/signal.js';
-import type { EmissionHandler, Handler, HandlerContext } from './handler.js';
+import type { BoundHandler, EmissionHandler, Handler, HandlerContext } from './handler.js';
 import { isIgnored } from './ignored.js';
 
 /** Takes what a handler emitted, when it succeeded. */
@@ -24,7 +24,7 @@ export interface InvocationScope {
    */
   call<C extends HandlerContext>(
     emission: Emission,
-    method: EmissionHandler<never>,
+    method: BoundHandler,
     context: C,
     rules: CallRules<C>,
     outlet?: Outlet,
@@ -97,13 +97,10 @@ export class HandlerInvoker {
     return new Promise((succeeded, failed) => (waiting = { succeeded, failed }));
   }
 
-  /** The same for a call that is told when it has ended; returns whether it goes on. One that does not is not asked further. */
+  /** The same for a call that is told when it has ended; returns whether it goes on. */
   handle(handler: Handler, emission: Emission, call: HandlerCall & SingleCall): boolean {
     const context = new CallContext(call, handler, call, this.#transact);
-    if (this.#call(handler, emission, context, undefined)) return true;
-    // Retries are not made of it.
-    if (call.attempt === 1) CallContext.leave(context);
-    return false;
+    return this.#call(handler, emission, context, undefined);
   }
 
   #call(
@@ -130,7 +127,8 @@ export class HandlerInvoker {
       const call = callOf(context);
       // It took so long to build that nobody waits for the call any more; there may be another one by now.
       if (call.aborted === true) return failed(context, call.signal.reason);
-      const goesOn = this.#scope.call(emission, this.#traced(built), context, RULES, outlet);
+      const method = this.#traced({ handle: built });
+      const goesOn = this.#scope.call(emission, method, context, RULES, outlet);
       if (!goesOn) succeeded(context);
     };
     const building = host.build!(emission);
@@ -139,9 +137,9 @@ export class HandlerInvoker {
   }
 
   /** The scope gives each call an async context of its own, so that it is traced within. */
-  #traced(method: EmissionHandler<never>): EmissionHandler<never> {
+  #traced(method: BoundHandler): BoundHandler {
     const { tracer } = this.#tracing;
-    return tracer === undefined ? method : tracedBy(tracer, method);
+    return tracer === undefined ? method : { handle: tracedBy(tracer, method.handle) };
   }
 }
 
@@ -172,12 +170,7 @@ class CallContext implements HandlerContext {
     context.#waiting.failed(error);
   }
 
-  /** The call is over; whoever made it may make another one of it. */
-  static leave(context: CallContext): void {
-    context.#call = OVER;
-  }
-
-  #call: HandlerCall;
+  readonly #call: HandlerCall;
   readonly #handler: Handler;
   readonly #waiting: Waiting;
   readonly #transact: Transact;
@@ -212,15 +205,6 @@ class CallContext implements HandlerContext {
     return (this.#call.transact ?? this.#transact)(source, work);
   }
 }
-
-/** A first attempt that nobody can give up any more. */
-const OVER: HandlerCall = Object.freeze({
-  consumer: '',
-  attempt: 1,
-  get signal() {
-    return new AbortController().signal;
-  },
-});
 
 const RULES: CallRules<CallContext> = {
   isPrompt: (context) => CallContext.handlerOf(context).isPrompt === true,

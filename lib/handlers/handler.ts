@@ -1,3 +1,4 @@
+import type { AsyncResource } from 'node:async_hooks';
 import type { DeliveryContext, EmissionAdapter } from '../emission/adapter.js';
 import type { Destination, SingleCall } from '../emission/destination.js';
 import type { Emission } from '../emission/emission.js';
@@ -35,6 +36,17 @@ export type EmissionHandler<T = unknown> = (
   context: HandlerContext,
 ) => unknown;
 
+/** A handler as it is called. */
+export interface BoundHandler {
+  readonly handle: EmissionHandler<never>;
+  /** Calls it in an async context that is there already; the same for less, where there is one. */
+  readonly handleIn?: (
+    scope: AsyncResource,
+    emission: Emission,
+    context: HandlerContext,
+  ) => unknown;
+}
+
 /** Where the method of a handler lives, and how it is come by: it is there, or its host is built for each call (request-scoped). */
 export type HandlerHost = {
   /** For people: the class and its module, or the place that subscribed. */
@@ -42,7 +54,7 @@ export type HandlerHost = {
   /** The class and its method; absent when a function was subscribed. */
   readonly method?: { readonly of: Function; readonly name: string };
 } & (
-  | { readonly bound: EmissionHandler<never>; readonly build?: undefined }
+  | { readonly bound: BoundHandler; readonly build?: undefined }
   | { readonly bound?: undefined; readonly build: BuildsHandler }
 );
 
@@ -61,8 +73,8 @@ export interface Invoker {
 export class Handler implements Destination {
   readonly kind = 'handler';
   readonly adapter: EmissionAdapter;
-  /** The function to call; none where one is built for each call. */
-  readonly bound: EmissionHandler<never> | undefined;
+  /** What to call; nothing where it is built for each call. */
+  readonly bound: BoundHandler | undefined;
   /** Whether its calls return at once, as far as is known; one that once had to be waited for does not count as prompt again. */
   isPrompt: boolean | undefined = undefined;
   readonly #invoker: Invoker;

@@ -1,8 +1,6 @@
-import type { DeliveryContext } from '../emission/adapter.js';
 import type { SingleCall } from '../emission/destination.js';
 import type { Emission } from '../emission/emission.js';
 import { NO_KEYS } from './backlog.js';
-import { DeliveryTimeoutError, PipelineClosedError, ShutdownError } from './pipeline.errors.js';
 
 /** Who makes attempts, and is told how each that went on has ended. */
 export interface AttemptOwner {
@@ -109,11 +107,6 @@ export class Attempt implements SingleCall {
     return Array.isArray(this.#of) ? this.#of.length : 1;
   }
 
-  /** Whether it is as it was made: nobody has asked for its signal or how long it took, and it was neither ended nor given up. */
-  get isUntouched(): boolean {
-    return this.#abortion === undefined && this.#started === undefined && !this.#isIgnored;
-  }
-
   /** How long ago it began, in milliseconds; 0 when it is not timed. */
   get durationMs(): number {
     return this.#started === undefined ? 0 : performance.now() - this.#started;
@@ -157,46 +150,5 @@ export class Attempt implements SingleCall {
 
   #toAbort(): Abortion {
     return (this.#abortion ??= { controller: undefined, reason: undefined, timer: undefined });
-  }
-}
-
-/** Calls made once, outside any queue, each with a time limit of its own; shutdown gives up those that are left. */
-export class LimitedCalls {
-  readonly #running = new Map<Attempt, (error: Error) => void>();
-
-  /**
-   * Calls with a time limit in milliseconds (0: none).
-   *
-   * @throws DeliveryTimeoutError when it is exceeded, PipelineClosedError when the application closes; else as the work does
-   */
-  async run(
-    name: string,
-    timeoutMs: number,
-    work: (call: DeliveryContext) => void | Promise<void>,
-  ): Promise<void> {
-    const call = new Attempt(awaited(name), 1, undefined, true);
-    try {
-      await Promise.race([
-        work(call),
-        new Promise<never>((_, reject) => {
-          this.#running.set(call, reject);
-          call.limit(timeoutMs, () => {
-            const error = new DeliveryTimeoutError(name, timeoutMs);
-            call.abort(error);
-            reject(error);
-          });
-        }),
-      ]);
-    } finally {
-      call.end();
-      this.#running.delete(call);
-    }
-  }
-
-  close(): void {
-    for (const [call, reject] of this.#running) {
-      call.abort(new ShutdownError());
-      reject(new PipelineClosedError());
-    }
   }
 }

@@ -42,8 +42,6 @@ export class Calls implements AttemptOwner {
   readonly #timeoutMs: number;
   readonly #running = new Running();
   readonly #retries = new Map<NodeJS.Timeout, readonly Emission[]>();
-  /** A call that nobody has seen anything of, for the next one: most handlers return at once, and ask nothing. */
-  #spare: Attempt | undefined;
   #count = 0;
   #emissions = 0;
   #aborted = false;
@@ -90,7 +88,7 @@ export class Calls implements AttemptOwner {
   handle(emission: Emission): boolean {
     this.#count++;
     this.#emissions++;
-    const call = this.#lend();
+    const call = new Attempt(this, 1, undefined, this.#report.isHeard());
     let goesOn: boolean;
     try {
       goesOn = this.#destination.handle!(emission, call);
@@ -108,7 +106,6 @@ export class Calls implements AttemptOwner {
     this.#count--;
     this.#emissions--;
     this.#report.handled(emission, call);
-    this.#spare = call;
   }
 
   #threw(call: Attempt, emission: Emission, error: unknown): void {
@@ -131,7 +128,7 @@ export class Calls implements AttemptOwner {
     const alive = Object.freeze(this.#withoutExpired(batch));
     if (alive.length === 0) return this.#over(keys);
     if (alive.length < batch.length) this.#caller.progressed();
-    const call = new Attempt(this, attempt, alive, this.#report.isHeard);
+    const call = new Attempt(this, attempt, alive, this.#report.isHeard());
     call.keys = keys;
     this.#start(call);
     try {
@@ -140,15 +137,6 @@ export class Calls implements AttemptOwner {
       return this.failed(call, error);
     }
     this.delivered(call);
-  }
-
-  #lend(): Attempt {
-    const spare = this.#spare;
-    const { isHeard } = this.#report;
-    this.#spare = undefined;
-    return spare?.isUntouched === true && !isHeard
-      ? spare
-      : new Attempt(this, 1, undefined, isHeard);
   }
 
   /** An attempt that was made for no emission yet goes on with one: its key, which was free, is busy from now on. Returns whether it does. */

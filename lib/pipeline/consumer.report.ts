@@ -38,16 +38,14 @@ export class ConsumerReport {
   readonly #ledger: Ledger | undefined;
   readonly #isOfHandler: boolean;
   #failures = 0;
+  /** Whether anybody hears how long calls take. */
+  readonly isHeard: () => boolean;
 
   constructor(destination: Destination, ledger: Ledger | undefined) {
     this.#destination = destination;
     this.#isOfHandler = destination.kind === 'handler';
+    this.isHeard = this.#isOfHandler ? handlersAreHeard : adaptersAreHeard;
     this.#ledger = ledger;
-  }
-
-  /** Whether anybody hears how long calls take. */
-  get isHeard(): boolean {
-    return this.#isOfHandler ? handlersAreHeard() : adaptersAreHeard();
   }
 
   /** How many calls have failed since the last that did not. */
@@ -56,14 +54,21 @@ export class ConsumerReport {
   }
 
   began(call: Made): void {
-    this.#ledger?.began(this.#destination, call.batch, call.attempt);
+    if (this.#ledger !== undefined) this.#noteBegan(this.#ledger, call);
+  }
+
+  #noteBegan(ledger: Ledger, { batch, attempt }: Made): void {
+    ledger.began(this.#destination, batch, attempt);
   }
 
   /** What `began` and `delivered` say of one emission that was handled at once; mostly there is nothing to say. */
   handled(emission: Emission, call: Timed & Ended): void {
     this.#failures = 0;
-    if (this.#ledger === undefined) return;
-    this.#ledger.began(this.#destination, [emission], 1);
+    if (this.#ledger !== undefined) this.#noteHandled(this.#ledger, emission, call);
+  }
+
+  #noteHandled(ledger: Ledger, emission: Emission, call: Timed & Ended): void {
+    ledger.began(this.#destination, [emission], 1);
     this.#ended([emission], call);
   }
 

@@ -205,10 +205,14 @@ export class Consumer implements Runnable, Caller {
     }
     this.#reserved--;
     const goesOn = this.#calls.handle(emission);
-    // While it was called, it may have been removed, or been given what it had no call free for.
-    if (this.#idle !== undefined && this.pending === 0) this.#idle();
-    if (this.#backlog.length > 0) this.#wake();
+    if (this.#idle !== undefined || this.#backlog.length > 0) this.#catchUp();
     return goesOn;
+  }
+
+  /** While it was called, it was removed, or given what it had no call free for: seldom, so that it stands apart (CONTRIBUTING.md). */
+  #catchUp(): void {
+    if (this.pending === 0) this.#idle?.();
+    if (this.#backlog.length > 0) this.#wake();
   }
 
   /** Queues an emission it keeps room for. */

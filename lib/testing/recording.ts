@@ -85,7 +85,8 @@ export class Recording {
   }
 
   #followingHost(host: HandlerHost): HandlerHost {
-    if (host.bound !== undefined) return { ...host, bound: this.#following(host.bound) };
+    if (host.bound !== undefined)
+      return { ...host, bound: { handle: this.#following(host.bound.handle) } };
     return { ...host, build: async (emission) => this.#following(await host.build(emission)) };
   }
 

@@ -73,7 +73,7 @@ export async function runHandler<T extends object, M extends MethodOf<T>>(
   const found = find(app, type, method, options.id).find((each) => takes(each, emission));
   if (found === undefined) return outcomeOf({ outcome: 'not-interested' }, []);
   const { id, host } = found;
-  const handle = host.bound ?? (await host.build(emission));
+  const handle = host.bound === undefined ? await host.build(emission) : host.bound.handle;
   let result: unknown;
   const remembering: EmissionHandler<never> = async (...given) => (result = await handle(...given));
   const call = {
@@ -82,7 +82,8 @@ export async function runHandler<T extends object, M extends MethodOf<T>>(
     consumer: id,
   };
   const emitted: Emission[] = [];
-  const called: Pick<Handler, 'name' | 'host' | 'bound'> = { name: id, host, bound: remembering };
+  const bound = { handle: remembering };
+  const called: Pick<Handler, 'name' | 'host' | 'bound'> = { name: id, host, bound };
   await app
     .get(HandlerInvoker, { strict: false })
     .invoke(called as Handler, emission, call, (emissions) => void emitted.push(...emissions));

@@ -1,8 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   EmissionsModule,
   IGNORED,
+  OnEmission,
   type Emission,
   type EmissionHandler,
   type HandlerContext,
@@ -18,31 +19,68 @@ import { nextRound, rounds } from '../support/until.js';
 
 let running: RunningApp;
 let recorder: RecordingAdapter;
-const subscriptions: { unsubscribe(): void }[] = [];
 
 beforeEach(silence);
-beforeAll(async () => {
-  running = await start({ imports: [EmissionsModule.forRoot({ adapters: [RecordingAdapter] })] });
+beforeEach(async () => {
+  running = await start({
+    imports: [EmissionsModule.forRoot({ adapters: [RecordingAdapter] })],
+    providers: [Methods],
+  });
   recorder = running.app.get(RecordingAdapter);
-});
-afterAll(() => running.close());
-afterEach(async () => {
-  for (const subscription of subscriptions.splice(0)) subscription.unsubscribe();
-  await running.emissions.settled();
+  // The methods are known to return at once from now on, and share a unit.
+  await emitAndSettle(running.emissions, 'a');
   recorder.batches.length = 0;
 });
+afterEach(async () => {
+  await running.emissions.settled();
+  await running.close();
+});
 
-/** Subscribes handlers of 'a', in this order, until the end of the test. */
-function handle(...methods: EmissionHandler<any>[]): void {
+/** Handlers of 'a', in this order. */
+class Methods {
+  @OnEmission('a')
+  first(..._given: any[]): unknown {
+    return undefined;
+  }
+
+  @OnEmission('a')
+  second(..._given: any[]): unknown {
+    return undefined;
+  }
+
+  @OnEmission('a')
+  third(..._given: any[]): unknown {
+    return undefined;
+  }
+
+  @OnEmission('a')
+  fourth(..._given: any[]): unknown {
+    return undefined;
+  }
+}
+
+/** Subscribes handlers of 'a', in this order. */
+function subscribe(methods: readonly EmissionHandler<any>[]): void {
   for (const [i, method] of methods.entries())
-    subscriptions.push(running.emissions.subscribe('a', method, { id: `handler ${i + 1}` }));
+    running.emissions.subscribe('a', method, { id: `handler ${i + 1}` });
+}
+
+/** Puts these in the place of the methods. */
+function replace(methods: readonly EmissionHandler<any>[]): void {
+  const names = ['first', 'second', 'third', 'fourth'] as const;
+  for (const [i, method] of methods.entries()) running.app.get(Methods)[names[i]!] = method;
 }
 
 function emit(name: string): void {
   running.emissions.emit(name);
 }
 
-describe('Handlers of one emission', () => {
+describe.each([
+  ['Functions', subscribe],
+  ['Methods', replace],
+])('%s that handle one emission', (_kind, handlers) => {
+  const handle = (...methods: EmissionHandler<any>[]): void => handlers(methods);
+
   it('have buffers of their own: one that fails or ignores discards what it emitted, and nothing else', async () => {
     handle(
       () => emit('of.the.first'),
@@ -124,40 +162,6 @@ describe('Handlers of one emission', () => {
     },
   );
 
-  it.each([
-    ['and succeeds', false],
-    ['and fails', true],
-  ])(
-    'that returned at once have nothing to do with the next one that waits %s',
-    async (_, fails) => {
-      using log = listen('emissions:emission:dropped');
-      const later: Promise<void>[] = [];
-      let taken: unknown = 'not yet';
-      handle(
-        () => {
-          later.push(
-            nextRound().then(() => {
-              taken = running.emissions.emit('late');
-              running.emissions.terminate();
-            }),
-          );
-        },
-        async () => {
-          emit('of.the.second');
-          await rounds(3);
-          if (fails) throw new Error('no');
-        },
-      );
-      await emitAndSettle(running.emissions, 'a');
-      await Promise.all(later);
-      await running.emissions.settled();
-
-      expect(taken).toBeUndefined();
-      expect(recorder.names).toEqual(fails ? ['a'] : ['a', 'of.the.second']);
-      expect(log.all.map(({ message }) => message.reason)).toEqual(['buffer-closed']);
-    },
-  );
-
   it('that are called again take no buffer from what another one left behind', async () => {
     const { emissions } = running;
     const begun = Promise.withResolvers<void>();
@@ -168,23 +172,21 @@ describe('Handlers of one emission', () => {
       if (isLast(emission) && attempt === 1) throw new Error('no');
       if (isLast(emission)) emit('of.another.attempt');
     };
-    subscriptions.push(
-      emissions.subscribe('a', promptly, {
-        id: 'is called again',
-        retry: { attempts: 2, backoffMs: 1 },
-      }),
-      emissions.subscribe('a', (_, emission) => {
-        if (!isLast(emission)) return;
-        left = (async () => {
-          await nextRound();
-          emissions.start();
-          begun.resolve();
-          await held.promise;
-          emit('of.what.was.left');
-          await emissions.commit();
-        })();
-      }),
-    );
+    emissions.subscribe('a', promptly, {
+      id: 'is called again',
+      retry: { attempts: 2, backoffMs: 1 },
+    });
+    handle((_, emission) => {
+      if (!isLast(emission)) return;
+      left = (async () => {
+        await nextRound();
+        emissions.start();
+        begun.resolve();
+        await held.promise;
+        emit('of.what.was.left');
+        await emissions.commit();
+      })();
+    });
     await emitAndSettle(emissions, 'a');
     await emissions.run(() => emissions.emit('a', 'last'));
     await begun.promise;
@@ -294,6 +296,42 @@ describe('Handlers of one emission', () => {
   });
 });
 
+describe('Handlers that have not been called before', () => {
+  it.each([
+    ['and succeeds', false],
+    ['and fails', true],
+  ])(
+    'that returned at once have nothing to do with the next one that waits %s',
+    async (_, fails) => {
+      using log = listen('emissions:emission:dropped');
+      const later: Promise<void>[] = [];
+      let taken: unknown = 'not yet';
+      subscribe([
+        () => {
+          later.push(
+            nextRound().then(() => {
+              taken = running.emissions.emit('late');
+              running.emissions.terminate();
+            }),
+          );
+        },
+        async () => {
+          emit('of.the.second');
+          await rounds(3);
+          if (fails) throw new Error('no');
+        },
+      ]);
+      await emitAndSettle(running.emissions, 'a');
+      await Promise.all(later);
+      await running.emissions.settled();
+
+      expect(taken).toBeUndefined();
+      expect(recorder.names).toEqual(fails ? ['a'] : ['a', 'of.the.second']);
+      expect(log.all.map(({ message }) => message.reason)).toEqual(['buffer-closed']);
+    },
+  );
+});
+
 describe('The unit that handlers share which return at once', () => {
   const rules: CallRules<HandlerContext> = {
     isPrompt: () => true,
@@ -313,7 +351,7 @@ describe('The unit that handlers share which return at once', () => {
         units.push(buffers.current());
         within();
       };
-      buffers.call(emission, method, {} as HandlerContext, rules);
+      buffers.call(emission, { handle: method }, {} as HandlerContext, rules);
     };
     call();
     call(() => {

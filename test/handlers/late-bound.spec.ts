@@ -1,3 +1,4 @@
+import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 import { describe, expect, it } from '@jest/globals';
 import type { Emission, HandlerContext } from 'nestjs-emissions';
 import { lateBound } from '../../lib/handlers/late-bound.js';
@@ -34,7 +35,7 @@ describe.each([
 ])('A handler that is bound late, %s', (_, bind) => {
   it('is called as a method, with all it is given, and returns what that returns', () => {
     const owner = new Owner();
-    expect(bind(owner, 'on')(1 as never, emission, context)).toBe(owner);
+    expect(bind(owner, 'on').handle(1 as never, emission, context)).toBe(owner);
     expect(owner.heard).toEqual([[1, emission, context]]);
   });
 
@@ -42,7 +43,7 @@ describe.each([
     const owner = new Owner();
     const on = bind(owner, 'on');
     owner.on = () => 'replaced';
-    expect(on(1 as never, emission, context)).toBe('replaced');
+    expect(on.handle(1 as never, emission, context)).toBe('replaced');
   });
 
   it('may have any name', () => {
@@ -57,7 +58,7 @@ describe.each([
       '__proto__',
     ]) {
       const owner = Object.defineProperty({}, name, { value: () => name });
-      expect(bind(owner, name)(1 as never, emission, context)).toBe(name);
+      expect(bind(owner, name).handle(1 as never, emission, context)).toBe(name);
     }
   });
 
@@ -67,6 +68,41 @@ describe.each([
         throw new RangeError('no');
       },
     };
-    expect(() => bind(owner, 'on')(1 as never, emission, context)).toThrow(RangeError);
+    expect(() => bind(owner, 'on').handle(1 as never, emission, context)).toThrow(RangeError);
+  });
+});
+
+describe('A handler that is bound late, in an async context that is there already', () => {
+  const storage = new AsyncLocalStorage<string>();
+  const scope = storage.run('there', () => new AsyncResource('test'));
+
+  it('is called as a method there, with all it is given, and the context ends with the call', () => {
+    const owner = new Owner();
+    const { handleIn } = lateBound(owner, 'on');
+    owner.on = function (this: Owner, ...given) {
+      return [this === owner, storage.getStore(), ...given];
+    };
+    expect(handleIn!(scope, emission, context)).toEqual([true, 'there', 1, emission, context]);
+    expect(storage.getStore()).toBeUndefined();
+  });
+
+  it('is the method that is there when it is called, and throws what that throws', () => {
+    const owner = new Owner();
+    const { handleIn } = lateBound(owner, 'on');
+    owner.on = () => {
+      throw new RangeError('no');
+    };
+    expect(() => handleIn!(scope, emission, context)).toThrow(RangeError);
+    expect(storage.getStore()).toBeUndefined();
+  });
+
+  it('may have any name', () => {
+    const name = "a'];process.exit(1);['\\\u2028";
+    const owner = { [name]: () => name };
+    expect(lateBound(owner, name).handleIn!(scope, emission, context)).toBe(name);
+  });
+
+  it('is called the long way without generated code', () => {
+    expect(withoutGeneratedCode(() => lateBound(new Owner(), 'on')).handleIn).toBeUndefined();
   });
 });

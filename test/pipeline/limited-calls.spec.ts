@@ -1,6 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { DeliveryTimeoutError, PipelineClosedError, ShutdownError } from 'nestjs-emissions';
-import { LimitedCalls } from '../../lib/pipeline/attempt.js';
+import { LimitedCalls } from '../../lib/pipeline/limited-calls.js';
 import { fakeTime, pass } from '../support/time.js';
 import { rounds } from '../support/until.js';
 
