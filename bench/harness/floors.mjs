@@ -20,7 +20,7 @@ export function floor({ handlers: count, isAsync = false, copies = false }) {
       .filter((name) => name.startsWith('on'))
       .map((name) => instance[name].bind(instance));
     const storage = new AsyncLocalStorage();
-    const outside = new AsyncResource('outside');
+    const outside = scopeOf('outside');
     const order = payload(1);
     let made = 0;
     const committed = [];
@@ -32,6 +32,10 @@ export function floor({ handlers: count, isAsync = false, copies = false }) {
         Object.freeze({ id, name, payload: copies ? copy(order) : order, metadata: undefined, correlationId: id, depth: 0, occurredAt }),
       );
     };
+    const enter = (unit) => {
+      storage.enterWith(unit);
+      work();
+    };
     const work = () => {
       for (let i = 0; i < 3; i++) emit();
     };
@@ -39,7 +43,7 @@ export function floor({ handlers: count, isAsync = false, copies = false }) {
     let failed = 0;
     const contextOf = (unit) => {
       storage.enterWith(unit);
-      return new AsyncResource('handler');
+      return scopeOf('handler');
     };
     const call = (method, emission) => method(emission.payload, emission, { attempt: 1, handlerId: method.name });
     const alone = (unit, method) => {
@@ -92,7 +96,7 @@ export function floor({ handlers: count, isAsync = false, copies = false }) {
     };
     const step = () => {
       const unit = { buffer: [] };
-      storage.run(unit, work);
+      scopeOf('unit').runInAsyncScope(enter, undefined, unit);
       handOver(unit.buffer);
       return Promise.resolve();
     };
@@ -111,9 +115,10 @@ export function floor({ handlers: count, isAsync = false, copies = false }) {
  * The same with what a call needs besides, still in one place and for this question alone: each consumer is found by the name, has a
  * queue that is bounded, refuses a commit it has no room for, and works on at most sixteen emissions side by side, after which the
  * promises there are settle first; it learns which attempt it is and can ask for a signal, may say that an emission does not concern
- * it, and is retried when it fails; who runs is known; somebody may listen to what becomes of calls, or wait until all is done.
- * Handlers that return at once share an asynchronous context. Nobody gives a call up, no handler emits, no keys, no patterns, no
- * options, no names for the steps a call takes.
+ * it, and is retried when it fails; who runs is known, and is given up when the time is over; somebody may listen to what becomes of
+ * calls, or wait until all is done. Handlers that return at once share an asynchronous context; what a handler emits counts when it
+ * succeeds, and what it emits afterwards is refused. Others get their turn after a millisecond. No keys, no patterns, no options, no
+ * names for the steps a call takes.
  */
 export function boundedFloor({ handlers: count, isAsync = false }) {
   return async () => {
@@ -124,17 +129,21 @@ export function boundedFloor({ handlers: count, isAsync = false }) {
       .map((name) => new Consumer(name, instance[name].bind(instance)));
     const routes = new Map([['order.created', consumers]]);
     const storage = new AsyncLocalStorage();
-    const outside = new AsyncResource('outside');
+    const outside = scopeOf('outside');
     const order = payload(1);
     let made = 0;
     let arrived = [];
     let round = [];
     let next = 0;
     let isCalled = false;
+    let began = 0;
     let settled;
 
     const emit = (name) => {
-      const { buffer, cause } = storage.getStore();
+      const unit = storage.getStore();
+      if (unit.isOver) throw new Error('The unit of work has ended.');
+      const { cause } = unit;
+      const buffer = (unit.buffer ??= []);
       if (buffer.length >= CAPACITY) throw new Error('The buffer is full.');
       const occurredAt = performance.now();
       const id = `019a9f3e-7c00-7a2b-9d1e-${made++}`;
@@ -154,6 +163,10 @@ export function boundedFloor({ handlers: count, isAsync = false }) {
         }),
       );
     };
+    const enter = (unit) => {
+      storage.enterWith(unit);
+      work();
+    };
     const work = () => {
       for (let i = 0; i < 3; i++) emit('order.created');
     };
@@ -165,12 +178,12 @@ export function boundedFloor({ handlers: count, isAsync = false }) {
       arrived.push(...emissions);
       if (isCalled) return;
       isCalled = true;
-      setImmediate(deliver);
+      setImmediate(serve);
     };
 
     const contextOf = (unit) => {
       storage.enterWith(unit);
-      return new AsyncResource('handler');
+      return scopeOf('handler');
     };
     const shared = (consumer, unit, context) => consumer.method(unit.cause.payload, unit.cause, context);
     const alone = (consumer, unit, context) => {
@@ -183,22 +196,37 @@ export function boundedFloor({ handlers: count, isAsync = false }) {
       if (consumer.queue.length > 0) begin(consumer, consumer.queue.shift());
       if (settled !== undefined && consumers.every(({ pending }) => pending === 0)) settled();
     };
-    const failed = (consumer, { cause }, { attempt }, error) => {
+    const failed = (consumer, unit, { attempt }, error) => {
+      const { cause } = unit;
+      unit.isOver = true;
       if (failures.hasSubscribers) failures.publish({ consumer: consumer.name, emission: cause.name, error });
       if (attempt < 3) setTimeout(handle, 100 * attempt, consumer, unitOf(cause), attempt + 1);
       else over(consumer);
     };
     const succeeded = (consumer, unit, context, result) => {
+      unit.isOver = true;
       if (unit.buffer !== undefined && result !== IGNORED && !context.isAborted) handOver(unit.buffer);
       if (successes.hasSubscribers) successes.publish({ consumer: consumer.name, emission: unit.cause.name });
       over(consumer);
     };
-    const leave = ({ running }, unit) => {
+    /** Whether it had not been given up before. */
+    const leave = ({ running }, context) => {
+      if (context.isAborted) return false;
       const last = running.pop();
-      if (last !== unit) running[(last.at = unit.at)] = last;
+      if (last !== context) running[(last.at = context.at)] = last;
+      return true;
+    };
+    const giveUp = () => {
+      for (const consumer of consumers) {
+        for (const context of consumer.running.splice(0)) context.abort();
+        consumer.queue.length = consumer.pending = 0;
+      }
+      settled?.();
     };
     const handle = (consumer, unit, attempt) => {
       const context = new Context(attempt, consumer);
+      unit.buffer = undefined;
+      unit.isOver = false;
       let result;
       try {
         if (consumer.isPrompt) {
@@ -210,24 +238,29 @@ export function boundedFloor({ handlers: count, isAsync = false }) {
       }
       consumer.isPrompt = typeof result?.then !== 'function' && consumer.isPrompt !== false;
       if (typeof result?.then !== 'function') return succeeded(consumer, unit, context, result);
-      unit.at = consumer.running.push(unit) - 1;
+      context.at = consumer.running.push(context) - 1;
       result.then(
         (value) => {
-          leave(consumer, unit);
-          succeeded(consumer, unit, context, value);
+          if (leave(consumer, context)) succeeded(consumer, unit, context, value);
+          else unit.isOver = true;
         },
         (error) => {
-          leave(consumer, unit);
-          failed(consumer, unit, context, error);
+          if (leave(consumer, context)) failed(consumer, unit, context, error);
+          else unit.isOver = true;
         },
       );
     };
-    const unitOf = (cause) => ({ cause, buffer: undefined, scope: undefined, at: -1 });
+    const unitOf = (cause) => ({ cause, buffer: undefined, scope: undefined, isOver: false });
     const begin = (consumer, emission, unit = unitOf(emission)) => {
       consumer.underWay++;
       handle(consumer, unit, 1);
     };
+    const isYoung = () => performance.now() - began < A_ROUND_MS;
     const goOn = () => process.nextTick(deliver);
+    const serve = () => {
+      began = performance.now();
+      deliver();
+    };
     const deliver = () => {
       if (next === round.length) {
         round = arrived;
@@ -241,23 +274,29 @@ export function boundedFloor({ handlers: count, isAsync = false }) {
           if (consumer.queue.length > 0 || consumer.underWay === AT_ONCE) consumer.queue.push(emission);
           else begin(consumer, emission, consumer.isPrompt ? (unit ??= unitOf(emission)) : undefined);
         }
-        if (given === AT_ONCE && isAsync) return void Promise.resolve().then(goOn);
+        if (given === AT_ONCE && isAsync && isYoung()) return void Promise.resolve().then(goOn);
+        // After 1, 2, 4 … 64, 128, 192 …
+        const asks = given < 64 ? (given & (given - 1)) === 0 : (given & 63) === 0;
+        if (asks && !isYoung()) break;
       }
-      isCalled = arrived.length > 0;
-      if (isCalled) setImmediate(deliver);
+      isCalled = next < round.length || arrived.length > 0;
+      if (isCalled) setImmediate(serve);
     };
     const step = () => {
-      const unit = { buffer: [], cause: undefined };
-      storage.run(unit, work);
+      const unit = unitOf(undefined);
+      scopeOf('unit').runInAsyncScope(enter, undefined, unit);
+      unit.isOver = true;
       handOver(unit.buffer);
       return Promise.resolve();
     };
     const finish = async () => {
+      const late = setTimeout(giveUp, 10_000);
       await new Promise((resolve) => {
         settled = resolve;
         setImmediate(() => consumers.every(({ pending }) => pending === 0) && resolve());
       });
       settled = undefined;
+      clearTimeout(late);
     };
     const { figure, emitted } = await time(step, 3, finish);
     check(instance, count, emitted);
@@ -265,8 +304,13 @@ export function boundedFloor({ handlers: count, isAsync = false }) {
   };
 }
 
+/** Node's own defaults, which it looks up anew each time when they are not given. */
+const AS_USUAL = { triggerAsyncId: undefined, requireManualDestroy: false };
+const scopeOf = (type) => new AsyncResource(type, AS_USUAL);
+
 const CAPACITY = 100_000;
 const AT_ONCE = 16;
+const A_ROUND_MS = 1;
 const IGNORED = Symbol('ignored');
 const successes = channel('floor:succeeded');
 const failures = channel('floor:failed');
@@ -286,6 +330,7 @@ class Consumer {
 
 class Context {
   isAborted = false;
+  at = -1;
   #controller;
 
   constructor(attempt, consumer) {
@@ -298,7 +343,14 @@ class Context {
   }
 
   get signal() {
-    return (this.#controller ??= new AbortController()).signal;
+    this.#controller ??= new AbortController();
+    if (this.isAborted) this.#controller.abort();
+    return this.#controller.signal;
+  }
+
+  abort() {
+    this.isAborted = true;
+    this.#controller?.abort();
   }
 }
 
