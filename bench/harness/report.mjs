@@ -46,10 +46,10 @@ export function printReport(name, question, figures, machine) {
     .map((target) => judge(target, figures))
     .filter((target) => target !== undefined);
   if (targets.length > 0) console.log('');
-  for (const { id, says, reached, limit, held, floor, bounded } of targets) {
+  for (const { id, says, reached, limit, held, floor, bounded, above } of targets) {
     const least =
       (floor === undefined ? '' : `; floor ${floor.toFixed(2)}`) +
-      (bounded === undefined ? '' : `, with bounds ${bounded.toFixed(2)}`);
+      (bounded === undefined ? '' : `, with bounds ${bounded.toFixed(2)}, ${above.toFixed(2)} times that`);
     console.log(`  ${held ? 'held  ' : 'MISSED'} ${id.padEnd(8)} ${says}: ${reached.toFixed(2)} (${limit}${least})`);
   }
   return { name, title: question.title, unit: question.unit, machine, medians, figures, targets };
@@ -71,7 +71,8 @@ function judge({ id, says, of, to, difference = false, floor, atMost, atLeast },
   const held = atMost === undefined ? reached >= atLeast : reached <= atMost;
   const limit = atMost === undefined ? `at least ${atLeast}` : `at most ${atMost}`;
   const bounded = floor?.bounded && ratio(floor.bounded, to);
-  return { id, says, reached, limit, held, floor: floor && ratio(floor.of, floor.to ?? to), bounded };
+  const above = floor?.bounded && ratio(of, floor.bounded);
+  return { id, says, reached, limit, held, floor: floor && ratio(floor.of, floor.to ?? to), bounded, above };
 }
 
 export function median(values) {

@@ -10,9 +10,9 @@ const SEED = 3;
  * Makes UUIDv7 identifiers (RFC 9562) that grow strictly within a process.
  *
  * A millisecond's first id takes 73 fresh random bits, the ones after it count up from there (RFC 9562 §6.2, method 2), so
- * that all but the last three digits is the same text for up to 4,096 ids: each costs a look-up and a sum, and keeps no digits of
- * its own in memory. Randomness comes from the operating system, in pools. When the clock is set back, or a millisecond is used
- * up, ids go on from the last millisecond instead of repeating.
+ * that all but the last three digits are the same text for up to 4,096 ids: each costs a look-up and a sum, and has no digits of
+ * its own in memory until somebody reads it. Randomness comes from the operating system, in pools. When the clock is set back, or
+ * a millisecond is used up, ids go on from the last millisecond instead of repeating.
  */
 export class Ids {
   readonly #pool = new Uint32Array(POOLED_SEEDS * SEED);
