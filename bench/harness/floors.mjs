@@ -222,13 +222,9 @@ export function boundedFloor({ handlers: count, isAsync = false }) {
       if (last !== context) running[(last.at = context.at)] = last;
       return true;
     };
+    /** The count of calls tells afterwards that some are missing. */
     const giveUp = () => {
-      for (const consumer of consumers) {
-        for (const context of consumer.running.splice(0)) context.abort();
-        consumer.queue.length = consumer.pending = consumer.underWay = 0;
-      }
-      round = arrived = [];
-      next = 0;
+      for (const { running } of consumers) for (const context of running.splice(0)) context.abort();
       settled?.();
     };
     const handle = (consumer, unit, attempt) => {
