@@ -24,95 +24,105 @@ export interface Surroundings {
  */
 export class Handling implements UnitOfWork {
   readonly cause: Emission;
-  readonly #surroundings: Surroundings;
+  private readonly surroundings: Surroundings;
   /** Its async context, when it is to be entered again. */
-  #scope: AsyncResource | undefined;
-  #origin: UnitOrigin | undefined;
-  #buffer: EmissionBuffer | undefined;
-  #isFree = false;
+  private scope: AsyncResource | undefined;
+  private shared: UnitOrigin | undefined;
+  private opened: EmissionBuffer | undefined;
+  private isFree = false;
 
   constructor(cause: Emission, surroundings: Surroundings) {
     this.cause = cause;
-    this.#surroundings = surroundings;
+    this.surroundings = surroundings;
   }
 
   get origin(): UnitOrigin {
-    return (this.#origin ??= new UnitOrigin(this.cause, undefined));
+    return (this.shared ??= new UnitOrigin(this.cause, undefined));
   }
 
   get buffer(): EmissionBuffer {
-    return (this.#buffer ??= this.#surroundings.open());
+    return (this.opened ??= this.surroundings.open());
   }
 
+  /** Begun by what a handler left behind: nobody else may have the unit. */
   set buffer(buffer: EmissionBuffer) {
-    this.#buffer = buffer;
+    this.opened = buffer;
+    this.isFree = false;
   }
 
-  /** The handler that was called in it has succeeded at once: the next may have it. */
+  /** The handler that was called in it has succeeded at once: the next may have it, when nothing is left in its async context, or open. */
   leave(): void {
-    this.#isFree = true;
+    this.isFree =
+      !contextsRemember && this.scope !== undefined && this.opened?.state === 'committed';
   }
 
-  /** Takes it for another handler, when the one before has left it, and left nothing in its async context, or open. */
-  take(): boolean {
-    if (!this.#isFree || contextsRemember || this.#scope === undefined) return false;
-    if (this.#buffer?.state !== 'committed') return false;
-    this.#isFree = false;
+  /** The same for a handler that took the unit from another one; returns whether it needed no buffer, and so has left it with one that has ended. */
+  leaveUntouched(ended: EmissionBuffer): boolean {
+    if (this.opened !== undefined) return false;
+    this.opened = ended;
+    this.isFree = true;
+    return true;
+  }
+
+  /** Takes it for another handler of an emission, when it is that one's, and the handler before has left it. */
+  take(emission: Emission): boolean {
+    if (!this.isFree || this.cause !== emission) return false;
+    this.isFree = false;
     return true;
   }
 
   /** Calls the first handler in it; `isFollowed` when another one may be called in it afterwards. */
   begin(method: BoundHandler, context: HandlerContext, isFollowed: boolean): unknown {
-    const { around } = this.#surroundings;
+    const { around } = this.surroundings;
     // One scope instead of two.
     if (!contextsRemember)
-      return around.runInAsyncScope(Handling.#within, null, this, method, context, isFollowed);
-    this.#scope = around.runInAsyncScope(Handling.#enter, null, this);
-    return this.#callIn(this.#scope, method, context);
+      return around.runInAsyncScope(Handling.within, null, this, method, context, isFollowed);
+    this.scope = around.runInAsyncScope(Handling.enter, null, this);
+    return this.callIn(this.scope, method, context);
   }
 
   /** Calls another handler, for which it was taken: it has no buffer yet. */
   again(method: BoundHandler, context: HandlerContext): unknown {
-    this.#buffer = undefined;
+    this.opened = undefined;
     return method.handleIn === undefined
-      ? this.#callIn(this.#scope!, method, context)
-      : method.handleIn(this.#scope!, this.cause, context);
+      ? this.callIn(this.scope!, method, context)
+      : method.handleIn(this.scope!, this.cause, context);
   }
 
-  #callIn(scope: AsyncResource, { handle }: BoundHandler, context: HandlerContext): unknown {
+  private callIn(scope: AsyncResource, { handle }: BoundHandler, context: HandlerContext): unknown {
     const { cause } = this;
     const call = handle as (...given: unknown[]) => unknown;
     return scope.runInAsyncScope(call, undefined, cause.payload, cause, context);
   }
 
-  static #enter(handling: Handling): AsyncResource {
-    handling.#surroundings.storage.enterWith(handling);
+  private static enter(handling: Handling): AsyncResource {
+    handling.surroundings.storage.enterWith(handling);
     return asyncScope('nestjs-emissions:handler');
   }
 
   /** Enters its context and calls; who follows finds that as it was before the handler could change it. */
-  static #within(
+  private static within(
     handling: Handling,
     { handle }: BoundHandler,
     context: HandlerContext,
     isFollowed: boolean,
   ): unknown {
-    handling.#surroundings.storage.enterWith(handling);
-    if (isFollowed) handling.#scope = asyncScope('nestjs-emissions:handler');
+    handling.surroundings.storage.enterWith(handling);
+    if (isFollowed) handling.scope = asyncScope('nestjs-emissions:handler');
     const { cause } = handling;
     return handle(cause.payload as never, cause as never, context);
   }
 
   /** The handler failed or ignored the emission: what it emitted is discarded, and its buffer ends, as `ended` has if it needed none. */
   discard(ended: EmissionBuffer): void {
-    if (this.#buffer === undefined) this.#buffer = ended;
-    else this.#buffer.terminate();
+    if (this.opened === undefined) this.opened = ended;
+    else this.opened.terminate();
   }
 
   /** The handler succeeded: its buffer ends, as `ended` has if it needed none. Returns the one to commit. */
   end(ended: EmissionBuffer): EmissionBuffer | undefined {
-    if (this.#buffer !== undefined) return this.#buffer;
-    this.#buffer = ended;
+    if (this.opened !== undefined) return this.opened;
+    this.opened = ended;
     return undefined;
   }
 }

@@ -18,10 +18,11 @@ export interface Destination {
    * The same as the adapter's `deliver` for a destination that takes one emission at a time and sees to it itself that each call
    * has an async context of its own. Called in its place where there is one.
    *
+   * @param isShared whether others get the emission with it, one after another: they may share what a call needs
    * @returns whether the call goes on; when it ends, `call` is told
    * @throws what failed at once
    */
-  handle?(emission: Emission, call: SingleCall): boolean;
+  handle?(emission: Emission, call: SingleCall, isShared: boolean): boolean;
   readonly options: ConsumerOptions;
   /** 0 (first) to 9: who is served first when several wait. */
   readonly priority: number;

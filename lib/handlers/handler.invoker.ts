@@ -1,10 +1,11 @@
-import type { DeliveryContext } from '../emission/adapter.js';
-import type { SingleCall } from '../emission/destination.js';
 import type { Emission } from '../emission/emission.js';
 import { Tracing, type Tracer } from '../emission/tracing.js';
-import type { Transact, TransactionSource } from '../emission/transaction-source.js';
+import type { Transact } from '../emission/transaction-source.js';
 import { signal, successIsHeard } from '../telemetry/signal.js';
-import type { BoundHandler, EmissionHandler, Handler, HandlerContext } from './handler.js';
+import { AwaitedCall } from './awaited.call.js';
+import { CallContext } from './call.context.js';
+import type { HandlerCall, ToldCall } from './handler.call.js';
+import type { BoundHandler, EmissionHandler, Handler, HandlerContext, Invoker } from './handler.js';
 import { isIgnored } from './ignored.js';
 
 /** Takes what a handler emitted, when it succeeded. */
@@ -29,13 +30,18 @@ export interface InvocationScope {
     rules: CallRules<C>,
     outlet?: Outlet,
   ): boolean;
+  /** The same for a handler that will hardly have to be waited for: it may follow others of the same emission in their unit of work. */
+  callNext<C extends HandlerContext>(
+    emission: Emission,
+    method: BoundHandler,
+    context: C,
+    rules: CallRules<C>,
+  ): boolean;
 }
 
 /** What becomes of a call that has returned. */
 export interface CallRules<C extends HandlerContext> {
-  /** Whether all calls of this handler have returned at once so far, so that a next one will hardly have to be waited for. */
-  isPrompt(context: C): boolean;
-  /** The first call returned at once, or a call has to be waited for. */
+  /** A first call returned at once, or one has to be waited for. */
   paced(context: C, waits: boolean): void;
   /** Whether what the handler emitted counts. */
   keeps(result: unknown, context: C): boolean;
@@ -47,34 +53,17 @@ export interface CallRules<C extends HandlerContext> {
   failed(error: unknown, context: C): void;
 }
 
-/** A call as whoever makes it knows it; what that does not say, it does not know. */
-export interface HandlerCall extends DeliveryContext {
-  /** Whether the call was given up (it took too long, the application closed): what it still does no longer counts. */
-  readonly aborted?: boolean;
-  /** How long ago it began, in milliseconds. */
-  readonly durationMs?: number;
-  /** What names it among all that are stored; a durable handler's. */
-  readonly deliveryId?: string;
-  /** Runs work in a transaction that is part of the call. */
-  readonly transact?: Transact;
-  /** Told that the handler returned `IGNORED`. */
-  isIgnored?: boolean;
-}
-
-/** Told how a call that went on has ended. */
-type Waiting = Pick<SingleCall, 'succeeded' | 'failed'>;
-
 /** Calls handlers. `invoke` reads as the life of one call: find the host, open a scope, call, commit, report. */
-export class HandlerInvoker {
-  readonly #scope: InvocationScope;
-  readonly #transact: Transact;
-  readonly #tracing: Tracing;
+export class HandlerInvoker implements Invoker {
+  readonly transact: Transact;
+  private readonly scope: InvocationScope;
+  private readonly tracing: Tracing;
 
   /** @param transact runs work in a transaction, for handlers whose call has none of its own */
   constructor(scope: InvocationScope, transact: Transact, tracing: Tracing = new Tracing()) {
-    this.#scope = scope;
-    this.#transact = transact;
-    this.#tracing = tracing;
+    this.scope = scope;
+    this.transact = transact;
+    this.tracing = tracing;
   }
 
   /**
@@ -87,58 +76,50 @@ export class HandlerInvoker {
     call: HandlerCall,
     outlet?: Outlet,
   ): void | Promise<void> {
-    let waiting: Waiting | undefined;
-    const told: Waiting = {
-      succeeded: () => waiting!.succeeded(),
-      failed: (error) => waiting!.failed(error),
-    };
-    const context = new CallContext(call, handler, told, this.#transact);
-    if (!this.#call(handler, emission, context, outlet)) return;
-    return new Promise((succeeded, failed) => (waiting = { succeeded, failed }));
+    const awaited = new AwaitedCall(call, this.transact);
+    const context = new CallContext(awaited, handler);
+    const { bound } = handler;
+    const goesOn =
+      bound === undefined
+        ? this.callBuilt(handler, emission, context, outlet)
+        : this.scope.call(emission, this.traced(bound), context, RULES, outlet);
+    return goesOn ? awaited.ended() : undefined;
   }
 
   /** The same for a call that is told when it has ended; returns whether it goes on. */
-  handle(handler: Handler, emission: Emission, call: HandlerCall & SingleCall): boolean {
-    const context = new CallContext(call, handler, call, this.#transact);
-    return this.#call(handler, emission, context, undefined);
-  }
-
-  #call(
-    handler: Handler,
-    emission: Emission,
-    context: CallContext,
-    outlet: Outlet | undefined,
-  ): boolean {
+  handle(handler: Handler, emission: Emission, call: ToldCall, isShared: boolean): boolean {
+    const context = new CallContext(call, handler);
     const { bound } = handler;
-    return bound === undefined
-      ? this.#callBuilt(handler, emission, context, outlet)
-      : this.#scope.call(emission, this.#traced(bound), context, RULES, outlet);
+    if (bound === undefined) return this.callBuilt(handler, emission, context, undefined);
+    const method = this.traced(bound);
+    return isShared && handler.isPrompt === true
+      ? this.scope.callNext(emission, method, context, RULES)
+      : this.scope.call(emission, method, context, RULES);
   }
 
-  /** The same with a host that is being built for this call. */
-  #callBuilt(
+  /** Calls a handler whose host is being built for this call. */
+  private callBuilt(
     { host }: Handler,
     emission: Emission,
     context: CallContext,
     outlet: Outlet | undefined,
   ): true {
-    const { callOf, succeeded, failed } = CallContext;
+    const call = CallContext.callOf(context);
     const resolved = (built: EmissionHandler<never>): void => {
-      const call = callOf(context);
       // It took so long to build that nobody waits for the call any more; there may be another one by now.
-      if (call.aborted === true) return failed(context, call.signal.reason);
-      const method = this.#traced({ handle: built });
-      const goesOn = this.#scope.call(emission, method, context, RULES, outlet);
-      if (!goesOn) succeeded(context);
+      if (call.aborted === true) return call.failed(call.signal.reason);
+      const method = this.traced({ handle: built });
+      const goesOn = this.scope.call(emission, method, context, RULES, outlet);
+      if (!goesOn) call.succeeded();
     };
     const building = host.build!(emission);
-    building.then(resolved).catch((error: unknown) => failed(context, error));
+    building.then(resolved).catch((error: unknown) => call.failed(error));
     return true;
   }
 
   /** The scope gives each call an async context of its own, so that it is traced within. */
-  #traced(method: BoundHandler): BoundHandler {
-    const { tracer } = this.#tracing;
+  private traced(method: BoundHandler): BoundHandler {
+    const { tracer } = this.tracing;
     return tracer === undefined ? method : { handle: tracedBy(tracer, method.handle) };
   }
 }
@@ -152,63 +133,7 @@ function tracedBy(tracer: Tracer, method: EmissionHandler<never>): EmissionHandl
   };
 }
 
-/** What a handler sees of the call it runs in. */
-class CallContext implements HandlerContext {
-  static callOf(this: void, context: CallContext): HandlerCall {
-    return context.#call;
-  }
-
-  static handlerOf(context: CallContext): Handler {
-    return context.#handler;
-  }
-
-  static succeeded(this: void, context: CallContext): void {
-    context.#waiting.succeeded();
-  }
-
-  static failed(this: void, context: CallContext, error: unknown): void {
-    context.#waiting.failed(error);
-  }
-
-  readonly #call: HandlerCall;
-  readonly #handler: Handler;
-  readonly #waiting: Waiting;
-  readonly #transact: Transact;
-
-  constructor(call: HandlerCall, handler: Handler, waiting: Waiting, transact: Transact) {
-    this.#call = call;
-    this.#handler = handler;
-    this.#waiting = waiting;
-    this.#transact = transact;
-  }
-
-  get handlerId(): string {
-    return this.#handler.name;
-  }
-
-  get attempt(): number {
-    return this.#call.attempt;
-  }
-
-  get signal(): AbortSignal {
-    return this.#call.signal;
-  }
-
-  get deliveryId(): string | undefined {
-    return this.#call.deliveryId;
-  }
-
-  transaction<Tx, T>(
-    source: TransactionSource<Tx>,
-    work: (transaction: Tx) => T | Promise<T>,
-  ): Promise<T> {
-    return (this.#call.transact ?? this.#transact)(source, work);
-  }
-}
-
 const RULES: CallRules<CallContext> = {
-  isPrompt: (context) => CallContext.handlerOf(context).isPrompt === true,
-
   paced: (context, waits) => {
     const handler = CallContext.handlerOf(context);
     if (waits) handler.isPrompt = false;
@@ -225,10 +150,10 @@ const RULES: CallRules<CallContext> = {
 
   ended: (result, context, emission) => {
     RULES.over(result, context, emission);
-    CallContext.succeeded(context);
+    CallContext.callOf(context).succeeded();
   },
 
-  failed: (error, context) => CallContext.failed(context, error),
+  failed: (error, context) => CallContext.callOf(context).failed(error),
 };
 
 function signalOver(result: unknown, context: CallContext, emission: Emission): void {

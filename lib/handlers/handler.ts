@@ -2,7 +2,7 @@ import type { AsyncResource } from 'node:async_hooks';
 import type { DeliveryContext, EmissionAdapter } from '../emission/adapter.js';
 import type { Destination, SingleCall } from '../emission/destination.js';
 import type { Emission } from '../emission/emission.js';
-import type { TransactionSource } from '../emission/transaction-source.js';
+import type { Transact, TransactionSource } from '../emission/transaction-source.js';
 import { Pattern, type EmissionPattern } from '../emission/pattern.js';
 import type { ResolvedHandlerOptions } from './handler.options.js';
 
@@ -63,10 +63,12 @@ export type BuildsHandler = (emission: Emission) => Promise<EmissionHandler<neve
 
 /** Who calls a handler, in an async context of its own. */
 export interface Invoker {
+  /** Runs work in a transaction. */
+  readonly transact: Transact;
   /** Resolves when the call has ended, or rejects as it failed. */
   invoke(handler: Handler, emission: Emission, call: DeliveryContext): void | Promise<void>;
-  /** The same for a call that is told when it has ended; returns whether it goes on. */
-  handle(handler: Handler, emission: Emission, call: SingleCall): boolean;
+  /** The same for a call that is told when it has ended, and may be one of several for the emission; returns whether it goes on. */
+  handle(handler: Handler, emission: Emission, call: SingleCall, isShared: boolean): boolean;
 }
 
 /** One handler: what it takes, where it lives, how it is served. To the pipeline it is a destination like any other. */
@@ -100,8 +102,13 @@ export class Handler implements Destination {
     };
   }
 
-  handle(emission: Emission, call: SingleCall): boolean {
-    return this.#invoker.handle(this, emission, call);
+  handle(emission: Emission, call: SingleCall, isShared: boolean): boolean {
+    return this.#invoker.handle(this, emission, call, isShared);
+  }
+
+  /** Runs work in a transaction, for calls that have none of their own. */
+  get transact(): Transact {
+    return this.#invoker.transact;
   }
 
   get priority(): number {

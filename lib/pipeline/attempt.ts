@@ -22,21 +22,29 @@ interface Abortion {
   timer: NodeJS.Timeout | undefined;
 }
 
-/** One call of an adapter or a handler. Adapters have it before them: all it knows is private, so that it can be frozen, copied, logged. */
+/**
+ * One call of an adapter or a handler, as whoever makes it knows it. They are not given it: what they are told of it is an object with
+ * nothing in it that they could change ({@link AttemptContext}; a handler's context).
+ */
 export class Attempt implements SingleCall {
-  readonly #attempt: number;
-  #isIgnored = false;
-  #keys: ReadonlySet<string> = NO_KEYS;
-  #at = -1;
-  readonly #owner: AttemptOwner;
+  // Declared, not defined: that would be code of its own, of which V8 inlines only so much (CONTRIBUTING.md).
+  /** 1 for the first. */
+  declare readonly attempt: number;
+  /** Said by a handler that the emission does not concern. */
+  declare isIgnored: boolean;
+  /** What is busy meanwhile. */
+  declare keys: ReadonlySet<string>;
+  /** Its slot among those under way; -1: it is not. */
+  declare at: number;
+  declare private readonly owner: AttemptOwner;
   /** What it delivers: one emission, or several. */
-  #of: Emission | readonly Emission[] | undefined;
+  declare private readonly of: Emission | readonly Emission[] | undefined;
   /** Undefined: it is not timed. */
-  readonly #started: number | undefined;
-  #abortion: Abortion | undefined = undefined;
+  declare private readonly started: number | undefined;
+  declare private abortion: Abortion | undefined;
 
   /**
-   * @param of what it delivers; when that is not known until it goes on, `goOn` says it
+   * @param of what it delivers; nothing, when that is nobody's business
    * @param timed whether somebody will ask how long it took: the clock costs as much as all else here
    */
   constructor(
@@ -45,45 +53,18 @@ export class Attempt implements SingleCall {
     of: Emission | readonly Emission[] | undefined,
     timed: boolean,
   ) {
-    this.#owner = owner;
-    this.#attempt = attempt;
-    this.#of = of;
-    this.#started = timed ? performance.now() : undefined;
-  }
-
-  get attempt(): number {
-    return this.#attempt;
-  }
-
-  /** Said by a handler that the emission does not concern. */
-  get isIgnored(): boolean {
-    return this.#isIgnored;
-  }
-
-  set isIgnored(isIgnored: boolean) {
-    this.#isIgnored = isIgnored;
-  }
-
-  /** What is busy meanwhile. */
-  get keys(): ReadonlySet<string> {
-    return this.#keys;
-  }
-
-  set keys(keys: ReadonlySet<string>) {
-    this.#keys = keys;
-  }
-
-  /** Its slot among those under way; -1: it is not. */
-  get at(): number {
-    return this.#at;
-  }
-
-  set at(slot: number) {
-    this.#at = slot;
+    this.attempt = attempt;
+    this.isIgnored = false;
+    this.keys = NO_KEYS;
+    this.at = -1;
+    this.owner = owner;
+    this.of = of;
+    this.started = timed ? performance.now() : undefined;
+    this.abortion = undefined;
   }
 
   get consumer(): string {
-    return this.#owner.name;
+    return this.owner.name;
   }
 
   get signal(): AbortSignal {
@@ -96,39 +77,33 @@ export class Attempt implements SingleCall {
   }
 
   get batch(): readonly Emission[] {
-    const of = this.#of;
+    const of = this.of;
     if (of === undefined) return [];
     return Array.isArray(of) ? (of as readonly Emission[]) : [of as Emission];
   }
 
   /** How many that are. */
   get size(): number {
-    if (this.#of === undefined) return 0;
-    return Array.isArray(this.#of) ? this.#of.length : 1;
+    if (this.of === undefined) return 0;
+    return Array.isArray(this.of) ? this.of.length : 1;
   }
 
   /** How long ago it began, in milliseconds; 0 when it is not timed. */
   get durationMs(): number {
-    return this.#started === undefined ? 0 : performance.now() - this.#started;
+    return this.started === undefined ? 0 : performance.now() - this.started;
   }
 
   /** Whether it was given up before it settled; says so without making a signal. */
   get aborted(): boolean {
-    return this.#abortion?.reason !== undefined;
-  }
-
-  /** It goes on, and is about this emission. */
-  goOn(emission: Emission, keys: ReadonlySet<string>): void {
-    this.#of = emission;
-    this.#keys = keys;
+    return this.abortion?.reason !== undefined;
   }
 
   succeeded(): void {
-    this.#owner.delivered(this);
+    this.owner.delivered(this);
   }
 
   failed(error: unknown): void {
-    this.#owner.failed(this, error);
+    this.owner.failed(this, error);
   }
 
   /** Calls back unless the attempt is over before; 0 sets no limit. */
@@ -138,7 +113,7 @@ export class Attempt implements SingleCall {
 
   /** The call has settled. */
   end(): void {
-    if (this.#abortion !== undefined) clearTimeout(this.#abortion.timer);
+    if (this.abortion !== undefined) clearTimeout(this.abortion.timer);
   }
 
   abort(reason: Error): void {
@@ -149,6 +124,6 @@ export class Attempt implements SingleCall {
   }
 
   #toAbort(): Abortion {
-    return (this.#abortion ??= { controller: undefined, reason: undefined, timer: undefined });
+    return (this.abortion ??= { controller: undefined, reason: undefined, timer: undefined });
   }
 }

@@ -4,8 +4,8 @@ import type { Destination } from '../emission/destination.js';
 import { PartialDeliveryError } from '../emission/emission.errors.js';
 import { isExpired, type Emission } from '../emission/emission.js';
 import { isThenable } from '../emission/is-thenable.js';
+import { AttemptContext } from './attempt.context.js';
 import { Attempt, type AttemptOwner } from './attempt.js';
-import { NO_KEYS } from './backlog.js';
 import { backoff } from './backoff.js';
 import type { ConsumerReport } from './consumer.report.js';
 import { DeliveryTimeoutError, ShutdownError } from './pipeline.errors.js';
@@ -36,128 +36,129 @@ export interface Caller {
  * ```
  */
 export class Calls implements AttemptOwner {
-  readonly #destination: Destination;
-  readonly #caller: Caller;
-  readonly #report: ConsumerReport;
-  readonly #timeoutMs: number;
-  readonly #running = new Running();
-  readonly #retries = new Map<NodeJS.Timeout, readonly Emission[]>();
-  #count = 0;
-  #emissions = 0;
-  #aborted = false;
+  private readonly destination: Destination;
+  private readonly caller: Caller;
+  private readonly report: ConsumerReport;
+  private readonly timeoutMs: number;
+  private readonly running = new Running();
+  private readonly retries = new Map<NodeJS.Timeout, readonly Emission[]>();
+  private underWay = 0;
+  private undelivered = 0;
+  private aborted = false;
 
   constructor(destination: Destination, caller: Caller, report: ConsumerReport) {
-    this.#destination = destination;
-    this.#timeoutMs = destination.options.timeoutMs;
-    this.#caller = caller;
-    this.#report = report;
+    this.destination = destination;
+    this.timeoutMs = destination.options.timeoutMs;
+    this.caller = caller;
+    this.report = report;
   }
 
   get name(): string {
-    return this.#destination.name;
+    return this.destination.name;
   }
 
   /** How many there are; one that waits to be retried counts. */
   get count(): number {
-    return this.#count;
+    return this.underWay;
   }
 
   /** How many emissions these have not delivered. */
   get emissions(): number {
-    return this.#emissions;
+    return this.undelivered;
   }
 
   /** The oldest of these emissions. */
   peek(): Emission | undefined {
-    const batches = [...this.#running.all.map(({ batch }) => batch), ...this.#retries.values()];
+    const batches = [...this.running.all.map(({ batch }) => batch), ...this.retries.values()];
     // Ids grow in the order of emission.
     return batches.flat().sort((a, b) => (a.id < b.id ? -1 : 1))[0];
   }
 
   /** Begins a call. */
   begin(batch: readonly Emission[], keys: ReadonlySet<string>): void {
-    this.#count++;
-    this.#emissions += batch.length;
-    this.#deliver(batch, keys, 1);
+    this.underWay++;
+    this.undelivered += batch.length;
+    this.attempt(batch, keys, 1);
   }
 
   /**
    * Gives one emission to a destination that handles them one at a time; says nothing when that is done at once, as it is by
    * most handlers, and goes on like every call otherwise. Returns whether it goes on.
    */
-  handle(emission: Emission): boolean {
-    this.#count++;
-    this.#emissions++;
-    const call = new Attempt(this, 1, undefined, this.#report.isHeard());
+  handle(emission: Emission, isShared: boolean): boolean {
+    this.underWay++;
+    this.undelivered++;
+    const call = new Attempt(this, 1, emission, this.report.isHeard());
     let goesOn: boolean;
     try {
-      goesOn = this.#destination.handle!(emission, call);
+      goesOn = this.destination.handle!(emission, call, isShared);
     } catch (error) {
-      this.#threw(call, emission, error);
+      this.threw(call, emission, error);
       return false;
     }
-    if (goesOn) return this.#goOn(call, emission);
-    this.#returned(call, emission);
+    if (goesOn) return this.goOn(call, emission);
+    this.returned(call, emission);
     return false;
   }
 
-  #returned(call: Attempt, emission: Emission): void {
-    if (this.#aborted) return;
-    this.#count--;
-    this.#emissions--;
-    this.#report.handled(emission, call);
+  private returned(call: Attempt, emission: Emission): void {
+    if (this.aborted) return;
+    this.underWay--;
+    this.undelivered--;
+    this.report.handled(emission, call);
   }
 
-  #threw(call: Attempt, emission: Emission, error: unknown): void {
-    if (this.#aborted) return;
-    this.#goOn(call, emission);
+  private threw(call: Attempt, emission: Emission, error: unknown): void {
+    if (this.aborted) return;
+    this.goOn(call, emission);
     this.failed(call, error);
   }
 
   /** Tells all to stop and forgets them. */
   abort(): void {
-    this.#aborted = true;
-    this.#emissions = 0;
-    for (const timer of this.#retries.keys()) clearTimeout(timer);
-    this.#retries.clear();
-    for (const attempt of this.#running.clear()) attempt.abort(new ShutdownError());
+    this.aborted = true;
+    this.undelivered = 0;
+    for (const timer of this.retries.keys()) clearTimeout(timer);
+    this.retries.clear();
+    for (const attempt of this.running.clear()) attempt.abort(new ShutdownError());
   }
 
-  #deliver(batch: readonly Emission[], keys: ReadonlySet<string>, attempt: number): void {
+  private attempt(batch: readonly Emission[], keys: ReadonlySet<string>, attempt: number): void {
     // Frozen: how many there are is needed afterwards, and retries deliver what is left of it.
-    const alive = Object.freeze(this.#withoutExpired(batch));
-    if (alive.length === 0) return this.#over(keys);
-    if (alive.length < batch.length) this.#caller.progressed();
-    const call = new Attempt(this, attempt, alive, this.#report.isHeard());
+    const alive = Object.freeze(this.withoutExpired(batch));
+    if (alive.length === 0) return this.over(keys);
+    if (alive.length < batch.length) this.caller.progressed();
+    const call = new Attempt(this, attempt, alive, this.report.isHeard());
     call.keys = keys;
-    this.#start(call);
+    this.start(call);
     try {
-      if (this.#call(alive, call)) return;
+      if (this.call(alive, call)) return;
     } catch (error) {
       return this.failed(call, error);
     }
     this.delivered(call);
   }
 
-  /** An attempt that was made for no emission yet goes on with one: its key, which was free, is busy from now on. Returns whether it does. */
-  #goOn(call: Attempt, emission: Emission): boolean {
-    if (this.#aborted) {
+  /** A call that did not end at once goes on: the emission's key, which was free, is busy from now on. Returns whether it does. */
+  private goOn(call: Attempt, emission: Emission): boolean {
+    if (this.aborted) {
       // Everything was closed while it was called.
       call.abort(new ShutdownError());
       return false;
     }
-    call.goOn(emission, emission.key === undefined ? NO_KEYS : this.#caller.occupy(emission));
-    this.#start(call);
+    if (emission.key !== undefined) call.keys = this.caller.occupy(emission);
+    this.start(call);
     return true;
   }
 
   /** Returns whether it goes on. */
-  #call(batch: readonly Emission[], call: Attempt): boolean {
-    const { adapter, handle } = this.#destination;
-    if (handle !== undefined) return this.#destination.handle!(batch[0]!, call);
+  private call(batch: readonly Emission[], call: Attempt): boolean {
+    const { adapter, handle } = this.destination;
+    if (handle !== undefined) return this.destination.handle!(batch[0]!, call, false);
     // What an adapter puts into its async context stays there.
     const scope = asyncScope('nestjs-emissions:delivery');
-    const result: unknown = scope.runInAsyncScope(adapter.deliver, adapter, batch, call);
+    const context = new AttemptContext(call);
+    const result: unknown = scope.runInAsyncScope(adapter.deliver, adapter, batch, context);
     if (!isThenable(result)) return false;
     result.then(
       () => call.succeeded(),
@@ -166,14 +167,14 @@ export class Calls implements AttemptOwner {
     return true;
   }
 
-  #start(call: Attempt): void {
-    this.#running.add(call);
-    this.#report.began(call);
-    if (this.#timeoutMs > 0) this.#limit(call);
+  private start(call: Attempt): void {
+    this.running.add(call);
+    this.report.began(call);
+    if (this.timeoutMs > 0) this.limit(call);
   }
 
-  #limit(call: Attempt): void {
-    const { name, options } = this.#destination;
+  private limit(call: Attempt): void {
+    const { name, options } = this.destination;
     call.limit(options.timeoutMs, () => {
       const error = new DeliveryTimeoutError(name, options.timeoutMs);
       call.abort(error);
@@ -182,62 +183,62 @@ export class Calls implements AttemptOwner {
   }
 
   delivered(call: Attempt): void {
-    if (!this.#ends(call)) return;
-    this.#report.delivered(call);
-    this.#emissions -= call.size;
-    this.#over(call.keys);
+    if (!this.ends(call)) return;
+    this.report.delivered(call);
+    this.undelivered -= call.size;
+    this.over(call.keys);
   }
 
   failed(call: Attempt, error: unknown): void {
-    if (this.#ends(call)) this.#failed(call, failedPart(call.batch, error), error);
+    if (this.ends(call)) this.retryOrGiveUp(call, failedPart(call.batch, error), error);
   }
 
   /** Whether it was under way: it may have settled before, exceeded its time, or been given up at shutdown, and nobody waits for it. */
-  #ends(call: Attempt): boolean {
-    if (!this.#running.delete(call)) return false;
+  private ends(call: Attempt): boolean {
+    if (!this.running.delete(call)) return false;
     call.end();
     return true;
   }
 
-  #failed(call: Attempt, failed: readonly Emission[], error: unknown): void {
+  private retryOrGiveUp(call: Attempt, failed: readonly Emission[], error: unknown): void {
     const { batch } = call;
     if (failed.length < batch.length) {
       const delivered = batch.filter((emission) => !failed.includes(emission));
-      this.#report.delivered(call, delivered);
-      this.#emissions -= delivered.length;
+      this.report.delivered(call, delivered);
+      this.undelivered -= delivered.length;
     }
-    if (failed.length === 0) return this.#over(call.keys);
-    if (failed.length < batch.length) this.#caller.progressed();
-    if (call.attempt < this.#destination.options.retry.attempts)
-      return this.#retry(call, failed, error);
-    this.#report.failed('deliver', failed, error, call);
-    this.#emissions -= failed.length;
-    this.#over(call.keys);
+    if (failed.length === 0) return this.over(call.keys);
+    if (failed.length < batch.length) this.caller.progressed();
+    if (call.attempt < this.destination.options.retry.attempts)
+      return this.retry(call, failed, error);
+    this.report.failed('deliver', failed, error, call);
+    this.undelivered -= failed.length;
+    this.over(call.keys);
   }
 
-  #retry(call: Attempt, failed: readonly Emission[], error: unknown): void {
-    const delayMs = backoff(this.#destination.options.retry, call.attempt);
-    this.#report.retried(failed, error, call, delayMs);
+  private retry(call: Attempt, failed: readonly Emission[], error: unknown): void {
+    const delayMs = backoff(this.destination.options.retry, call.attempt);
+    this.report.retried(failed, error, call, delayMs);
     const again = (): void => {
-      this.#retries.delete(timer);
-      this.#deliver(failed, call.keys, call.attempt + 1);
+      this.retries.delete(timer);
+      this.attempt(failed, call.keys, call.attempt + 1);
     };
-    const timer = this.#caller.outside(() => setTimeout(again, delayMs));
-    this.#retries.set(timer, failed);
+    const timer = this.caller.outside(() => setTimeout(again, delayMs));
+    this.retries.set(timer, failed);
   }
 
-  #over(keys: ReadonlySet<string>): void {
-    this.#count--;
-    this.#caller.over(keys);
+  private over(keys: ReadonlySet<string>): void {
+    this.underWay--;
+    this.caller.over(keys);
   }
 
-  #withoutExpired(batch: readonly Emission[]): readonly Emission[] {
+  private withoutExpired(batch: readonly Emission[]): readonly Emission[] {
     if (!batch.some((emission) => emission.ttlMs !== undefined)) return batch;
-    const now = this.#caller.clock.now();
+    const now = this.caller.clock.now();
     return batch.filter((emission) => {
       if (!isExpired(emission, now)) return true;
-      this.#emissions--;
-      this.#report.expired(emission);
+      this.undelivered--;
+      this.report.expired(emission);
       return false;
     });
   }

@@ -51,42 +51,42 @@ export interface ConsumerHost {
  * started. Room can be promised before, to what is being stored.
  */
 export class Consumer implements Runnable, Caller {
-  readonly #backlog: Backlog;
-  readonly #calls: Calls;
-  readonly #report: ConsumerReport;
+  private readonly backlog: Backlog;
+  private readonly calls: Calls;
+  private readonly report: ConsumerReport;
   /** Whether there is nothing to collect before a call: one emission is a full batch. */
-  readonly #singly: boolean;
+  private readonly singly: boolean;
   /** Whether it waits for a batch to fill up. */
-  readonly #waits: boolean;
-  readonly #sheds: boolean;
-  readonly #shedsOldest: boolean;
-  readonly #concurrency: number;
-  #offered = 0;
-  #reserved = 0;
-  #promised = 0;
-  #scheduled = false;
-  #atWork = false;
-  #overdue = false;
-  #waitTimer: NodeJS.Timeout | undefined;
-  readonly #expiry: Expiry;
-  #closed: 'removed' | 'shutdown' | undefined;
-  #spent = false;
-  #idle: (() => void) | undefined;
+  private readonly waits: boolean;
+  private readonly sheds: boolean;
+  private readonly shedsOldest: boolean;
+  private readonly concurrency: number;
+  private offered = 0;
+  private reserved = 0;
+  private promised = 0;
+  private scheduled = false;
+  private atWork = false;
+  private overdue = false;
+  private waitTimer: NodeJS.Timeout | undefined;
+  private readonly expiry: Expiry;
+  private closed: 'removed' | 'shutdown' | undefined;
+  private spent = false;
+  private idle: (() => void) | undefined;
 
   constructor(
     readonly destination: Destination,
     readonly host: ConsumerHost,
   ) {
     const { concurrency, batchSize, maxWaitMs, overflow } = destination.options;
-    this.#concurrency = concurrency;
-    this.#waits = maxWaitMs > 0;
-    this.#sheds = overflow === 'drop-oldest' || overflow === 'drop-newest';
-    this.#shedsOldest = overflow === 'drop-oldest';
-    this.#backlog = new Backlog(concurrency);
-    this.#report = new ConsumerReport(destination, host.ledger);
-    this.#calls = new Calls(destination, this, this.#report);
-    this.#expiry = new Expiry(host, () => this.#expire());
-    this.#singly = destination.handle !== undefined && batchSize === 1 && maxWaitMs === 0;
+    this.concurrency = concurrency;
+    this.waits = maxWaitMs > 0;
+    this.sheds = overflow === 'drop-oldest' || overflow === 'drop-newest';
+    this.shedsOldest = overflow === 'drop-oldest';
+    this.backlog = new Backlog(concurrency);
+    this.report = new ConsumerReport(destination, host.ledger);
+    this.calls = new Calls(destination, this, this.report);
+    this.expiry = new Expiry(host, () => this.expire());
+    this.singly = destination.handle !== undefined && batchSize === 1 && maxWaitMs === 0;
   }
 
   get name(): string {
@@ -103,27 +103,27 @@ export class Consumer implements Runnable, Caller {
 
   /** About to arrive, queued, parked, in a call or waiting to be retried. */
   get pending(): number {
-    return this.#reserved + this.#backlog.length + this.#calls.emissions;
+    return this.reserved + this.backlog.length + this.calls.emissions;
   }
 
   /** How many it is done with, of all it ever got: delivered, given up or shed. */
   get done(): number {
-    return this.#offered - this.pending;
+    return this.offered - this.pending;
   }
 
   /** The oldest emission it is not done with. */
   get oldest(): Emission | undefined {
-    return this.#calls.peek() ?? this.#backlog.peek();
+    return this.calls.peek() ?? this.backlog.peek();
   }
 
   /** How many of its calls have failed since the last that did not. */
   get failures(): number {
-    return this.#report.failures;
+    return this.report.failures;
   }
 
   /** How many more fit. */
   get room(): number {
-    return this.destination.options.capacity - this.pending - this.#promised;
+    return this.destination.options.capacity - this.pending - this.promised;
   }
 
   /** Tells by the name alone; a pattern that fails to answer takes nothing, and the failure is signalled. */
@@ -131,14 +131,14 @@ export class Consumer implements Runnable, Caller {
     try {
       return this.destination.matches(name);
     } catch (error) {
-      this.#report.unmatchable(name, error);
+      this.report.unmatchable(name, error);
       return false;
     }
   }
 
   /** Calls back when nothing is pending any more. */
   onIdle(idle: () => void): void {
-    this.#idle = idle;
+    this.idle = idle;
   }
 
   /** Asks the destination whether it wants the emission; one that throws does not get it, and the failure is signalled. */
@@ -148,20 +148,20 @@ export class Consumer implements Runnable, Caller {
       this.skip(emission);
       return false;
     } catch (error) {
-      this.#report.failed('interested', [emission], error, ASKED);
+      this.report.failed('interested', [emission], error, ASKED);
       return false;
     }
   }
 
   /** The emission is not for it after all. */
   skip(emission: Emission): void {
-    this.#report.skipped(emission);
+    this.report.skipped(emission);
   }
 
   /** Whether so many can be accepted. */
   canAccept(count: number): boolean {
     if (this.destination.once) return false;
-    return this.room >= count || (!this.#singly && this.#sheds);
+    return this.room >= count || (!this.singly && this.sheds);
   }
 
   /**
@@ -169,58 +169,62 @@ export class Consumer implements Runnable, Caller {
    * without being queued. Returns whether they are to arrive.
    */
   accept(emissions: readonly Emission[]): boolean {
-    if (!this.#singly) this.push(emissions);
+    if (!this.singly) this.push(emissions);
     else {
-      this.#offered += emissions.length;
-      this.#reserved += emissions.length;
+      this.offered += emissions.length;
+      this.reserved += emissions.length;
     }
-    return this.#singly;
+    return this.singly;
   }
 
   /** Promises room to emissions that will come later, or not at all. One that sheds makes room when they come. */
   promise(count: number): void {
-    if (!this.#sheds) this.#promised += count;
+    if (!this.sheds) this.promised += count;
   }
 
   /** They come, and are queued. */
   redeem(emissions: readonly Emission[]): void {
-    if (!this.#sheds) this.#promised -= emissions.length;
-    if (this.#closed) this.#report.left(this.#closed, emissions.length, emissions[0]);
+    if (!this.sheds) this.promised -= emissions.length;
+    if (this.closed) this.report.left(this.closed, emissions.length, emissions[0]);
     else this.push(emissions);
   }
 
   /** They do not come. */
   release(count: number): void {
-    if (this.#sheds) return;
-    this.#promised -= count;
+    if (this.sheds) return;
+    this.promised -= count;
     this.host.progressed(this);
   }
 
-  /** An emission it keeps room for arrives: it is handled at once when nothing stands before it. Returns whether that goes on. */
-  receive(emission: Emission): boolean {
-    if (!this.#singly || this.#closed) return false;
-    if (!this.#isFreeFor(emission)) {
+  /**
+   * An emission it keeps room for arrives: it is handled at once when nothing stands before it. Returns whether that goes on.
+   *
+   * @param isShared whether it arrives at others too
+   */
+  receive(emission: Emission, isShared: boolean): boolean {
+    if (!this.singly || this.closed) return false;
+    if (!this.isFreeFor(emission)) {
       this.queue(emission);
       return false;
     }
-    this.#reserved--;
-    const goesOn = this.#calls.handle(emission);
-    if (this.#idle !== undefined || this.#backlog.length > 0) this.#catchUp();
+    this.reserved--;
+    const goesOn = this.calls.handle(emission, isShared);
+    if (this.idle !== undefined || this.backlog.length > 0) this.catchUp();
     return goesOn;
   }
 
   /** While it was called, it was removed, or given what it had no call free for: seldom, so that it stands apart (CONTRIBUTING.md). */
-  #catchUp(): void {
-    if (this.pending === 0) this.#idle?.();
-    if (this.#backlog.length > 0) this.#wake();
+  private catchUp(): void {
+    if (this.pending === 0) this.idle?.();
+    if (this.backlog.length > 0) this.wake();
   }
 
   /** Queues an emission it keeps room for. */
   queue(emission: Emission): void {
-    if (!this.#singly || this.#closed) return;
-    this.#reserved--;
-    this.#enqueue(emission);
-    this.#wake();
+    if (!this.singly || this.closed) return;
+    this.reserved--;
+    this.enqueue(emission);
+    this.wake();
   }
 
   /**
@@ -228,53 +232,53 @@ export class Consumer implements Runnable, Caller {
    * they fit.
    */
   push(emissions: readonly Emission[]): void {
-    if (this.#closed) return;
+    if (this.closed) return;
     if (this.destination.once) {
-      for (const emission of emissions.slice(this.#spent ? 0 : 1)) this.skip(emission);
-      if (this.#spent) return;
-      this.#spent = true;
+      for (const emission of emissions.slice(this.spent ? 0 : 1)) this.skip(emission);
+      if (this.spent) return;
+      this.spent = true;
       emissions = emissions.slice(0, 1);
       this.host.retire(this);
     }
-    this.#offered += emissions.length;
-    if (this.#sheds && emissions.length > this.room) this.#pushAndShed(emissions, this.room);
-    else for (const emission of emissions) this.#enqueue(emission);
-    this.#wake();
+    this.offered += emissions.length;
+    if (this.sheds && emissions.length > this.room) this.pushAndShed(emissions, this.room);
+    else for (const emission of emissions) this.enqueue(emission);
+    this.wake();
   }
 
-  #enqueue(emission: Emission): void {
-    this.#backlog.push(emission);
-    if (emission.ttlMs !== undefined) this.#expiry.expect(expiryOf(emission));
+  private enqueue(emission: Emission): void {
+    this.backlog.push(emission);
+    if (emission.ttlMs !== undefined) this.expiry.expect(expiryOf(emission));
   }
 
-  #pushAndShed(emissions: readonly Emission[], room: number): void {
+  private pushAndShed(emissions: readonly Emission[], room: number): void {
     const fit = Math.max(room, 0);
-    for (let i = 0; i < fit; i++) this.#enqueue(emissions[i]!);
+    for (let i = 0; i < fit; i++) this.enqueue(emissions[i]!);
     let first: Emission | undefined;
     for (let i = fit; i < emissions.length; i++) {
-      const shed = this.#shedFor(emissions[i]!);
-      this.#report.shed(shed);
+      const shed = this.shedFor(emissions[i]!);
+      this.report.shed(shed);
       first ??= shed;
     }
-    this.#report.overflowed(emissions.length - fit, first!);
+    this.report.overflowed(emissions.length - fit, first!);
   }
 
   /** What goes for a new one that finds no room: the oldest, or itself. With nothing but calls under way, none is older. */
-  #shedFor(emission: Emission): Emission {
-    if (!this.#shedsOldest || this.#backlog.length === 0) return emission;
-    if (emission.ttlMs !== undefined) this.#expiry.expect(expiryOf(emission));
-    return this.#backlog.swap(emission);
+  private shedFor(emission: Emission): Emission {
+    if (!this.shedsOldest || this.backlog.length === 0) return emission;
+    if (emission.ttlMs !== undefined) this.expiry.expect(expiryOf(emission));
+    return this.backlog.swap(emission);
   }
 
   /** Delivers what is there, as far as `concurrency` allows. Called by {@link Turns}. */
   turn(): void {
-    this.#scheduled = false;
-    this.#work();
+    this.scheduled = false;
+    this.work();
   }
 
   /** Looks again whether something is due: the host is in a hurry now. */
   hurry(): void {
-    this.#wake();
+    this.wake();
   }
 
   /**
@@ -282,19 +286,19 @@ export class Consumer implements Runnable, Caller {
    * are left to finish, or, with `abort`, told to stop and forgotten too.
    */
   close(reason: 'removed' | 'shutdown', abort: boolean): number {
-    this.#closed = reason;
-    const first = (abort ? this.#calls.peek() : undefined) ?? this.#backlog.peek();
-    let left = this.#reserved + this.#backlog.length;
-    this.#reserved = 0;
-    this.#backlog.clear();
-    clearTimeout(this.#waitTimer);
-    this.#expiry.stop();
+    this.closed = reason;
+    const first = (abort ? this.calls.peek() : undefined) ?? this.backlog.peek();
+    let left = this.reserved + this.backlog.length;
+    this.reserved = 0;
+    this.backlog.clear();
+    clearTimeout(this.waitTimer);
+    this.expiry.stop();
     if (abort) {
-      left += this.#calls.emissions;
-      this.#calls.abort();
-      this.#idle?.();
+      left += this.calls.emissions;
+      this.calls.abort();
+      this.idle?.();
     }
-    this.#report.left(reason, left, first);
+    this.report.left(reason, left, first);
     return left;
   }
 
@@ -307,94 +311,94 @@ export class Consumer implements Runnable, Caller {
   }
 
   over(keys: ReadonlySet<string>): void {
-    if (keys !== NO_KEYS && !this.#closed) this.#backlog.release(keys);
-    if (this.#idle !== undefined && this.pending === 0) this.#idle();
+    if (keys !== NO_KEYS && !this.closed) this.backlog.release(keys);
+    if (this.idle !== undefined && this.pending === 0) this.idle();
     this.host.progressed(this);
-    if (this.#backlog.length > 0) this.#goOn();
+    if (this.backlog.length > 0) this.goOn();
   }
 
-  #goOn(): void {
-    if (this.#closed || this.#atWork) return;
+  private goOn(): void {
+    if (this.closed || this.atWork) return;
     // Handlers that wait for nothing but promises would else have one round of the event loop for each `concurrency` of them.
-    if (this.#singly && !this.#scheduled && this.host.mayGoOn) this.#work();
-    else this.#wake();
+    if (this.singly && !this.scheduled && this.host.mayGoOn) this.work();
+    else this.wake();
   }
 
   occupy(emission: Emission): ReadonlySet<string> {
-    return this.#closed ? NO_KEYS : this.#backlog.occupy(emission);
+    return this.closed ? NO_KEYS : this.backlog.occupy(emission);
   }
 
-  #work(): void {
+  private work(): void {
     const { batchSize } = this.destination.options;
-    this.#atWork = true;
+    this.atWork = true;
     let since = 0;
     for (let calls = 0; calls < CALLS_PER_TURN; calls++) {
-      if (!this.#due() || this.#calls.count >= this.#concurrency) break;
+      if (!this.due() || this.calls.count >= this.concurrency) break;
       if (calls === 1) since = performance.now();
       else if (calls > 1 && (calls & (calls - 1)) === 0 && performance.now() - since > A_TURN_MS)
         break;
-      clearTimeout(this.#waitTimer);
-      this.#waitTimer = undefined;
-      this.#overdue = false;
-      const { emissions, keys } = this.#backlog.take(batchSize);
-      this.#calls.begin(emissions, keys);
+      clearTimeout(this.waitTimer);
+      this.waitTimer = undefined;
+      this.overdue = false;
+      const { emissions, keys } = this.backlog.take(batchSize);
+      this.calls.begin(emissions, keys);
     }
-    this.#atWork = false;
-    this.#wake();
+    this.atWork = false;
+    this.wake();
   }
 
   /** What waited too long makes room, also while the consumer is stuck. Returns when the next one does. */
-  #expire(): number {
+  private expire(): number {
     const now = this.clock.now();
     let next = Infinity;
-    const expired = this.#backlog.remove((emission) => {
+    const expired = this.backlog.remove((emission) => {
       const gone = isExpired(emission, now);
       if (!gone) next = Math.min(next, expiryOf(emission));
       return gone;
     });
-    for (const emission of expired) this.#report.expired(emission);
+    for (const emission of expired) this.report.expired(emission);
     if (expired.length > 0) {
-      if (this.pending === 0) this.#idle?.();
+      if (this.pending === 0) this.idle?.();
       this.host.progressed(this);
     }
     return next;
   }
 
-  #isFreeFor(emission: Emission): boolean {
+  private isFreeFor(emission: Emission): boolean {
     return (
-      this.#backlog.length === 0 &&
-      this.#calls.count < this.#concurrency &&
+      this.backlog.length === 0 &&
+      this.calls.count < this.concurrency &&
       emission.ttlMs === undefined &&
-      (emission.key === undefined || !this.#backlog.isBusy(emission.key))
+      (emission.key === undefined || !this.backlog.isBusy(emission.key))
     );
   }
 
-  #wake(): void {
-    if (this.#scheduled) return;
-    const isBusy = this.#calls.count >= this.#concurrency;
+  private wake(): void {
+    if (this.scheduled) return;
+    const isBusy = this.calls.count >= this.concurrency;
     // One that is stuck is woken with every commit: nothing is looked at in vain.
-    if (isBusy && !this.#waits) return;
-    if (!this.#due() || isBusy) return;
-    this.#scheduled = true;
+    if (isBusy && !this.waits) return;
+    if (!this.due() || isBusy) return;
+    this.scheduled = true;
     this.host.schedule(this);
   }
 
   /** Whether there is something to deliver now; starts the wait for more when there is too little. */
-  #due(): boolean {
-    if (this.#backlog.ready) return true;
-    if (this.#backlog.queued === 0) return false;
+  private due(): boolean {
+    if (this.backlog.ready) return true;
+    if (this.backlog.queued === 0) return false;
     const { maxWaitMs, batchSize } = this.destination.options;
-    if (maxWaitMs === 0 || this.#overdue || this.host.hurried) return true;
-    if (this.#backlog.queued >= batchSize) return true;
-    if (this.#waitTimer === undefined) this.#waitForMore(maxWaitMs);
+    if (maxWaitMs === 0 || this.overdue || this.host.hurried) return true;
+    if (this.backlog.queued >= batchSize) return true;
+    if (this.waitTimer === undefined) this.waitForMore(maxWaitMs);
     return false;
   }
 
-  #waitForMore(atMostMs: number): void {
+  private waitForMore(atMostMs: number): void {
     const overdue = (): void => {
-      this.#overdue = true;
-      this.#wake();
+      this.overdue = true;
+      this.wake();
     };
-    this.#waitTimer = this.host.outside(() => setTimeout(overdue, atMostMs));
+    this.waitTimer = this.host.outside(() => setTimeout(overdue, atMostMs));
   }
 }

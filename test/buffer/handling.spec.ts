@@ -1,4 +1,4 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
+import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   EmissionsModule,
@@ -334,7 +334,6 @@ describe('Handlers that have not been called before', () => {
 
 describe('The unit that handlers share which return at once', () => {
   const rules: CallRules<HandlerContext> = {
-    isPrompt: () => true,
     paced: () => {},
     keeps: () => true,
     over: () => {},
@@ -351,7 +350,7 @@ describe('The unit that handlers share which return at once', () => {
         units.push(buffers.current());
         within();
       };
-      buffers.call(emission, { handle: method }, {} as HandlerContext, rules);
+      buffers.callNext(emission, { handle: method }, {} as HandlerContext, rules);
     };
     call();
     call(() => {
@@ -359,6 +358,28 @@ describe('The unit that handlers share which return at once', () => {
       void buffers.current()!.buffer!.commit();
       call();
     });
+
+    expect(units[1]).toBe(units[0]);
+    expect(units[2]).not.toBe(units[1]);
+  });
+
+  it('is given to nobody else once somebody has begun a buffer in it', () => {
+    const buffers = new BufferContext(() => {}, 10);
+    const emission = { name: 'a', payload: 1 } as Emission<never>;
+    const units: unknown[] = [];
+    let enter: (work: () => void) => void = () => {};
+    const call = (): void => {
+      const method = (): void => {
+        units.push(buffers.current());
+        enter = AsyncResource.bind((work: () => void) => work());
+      };
+      buffers.callNext(emission, { handle: method }, {} as HandlerContext, rules);
+    };
+    call();
+    call();
+    // What a handler left behind can be called by another one, before the next is.
+    enter(() => void buffers.start());
+    call();
 
     expect(units[1]).toBe(units[0]);
     expect(units[2]).not.toBe(units[1]);

@@ -76,6 +76,28 @@ describe.each(DATABASES)('A durable adapter on %s', (_, makeDatabase) => {
     outside.calls.length = 0;
   });
 
+  it('sees nothing of the inside of a call, and can freeze, copy and write to what it sees', async () => {
+    const shown: unknown[] = [];
+    outside.fails = (_batch, context) => {
+      shown.push(Reflect.ownKeys(Object.freeze(context)), structuredClone(context));
+      shown.push(Reflect.set(context, 'attempt', 1), context.consumer, context.signal.aborted);
+      throw new Error('once more');
+    };
+    await emit(10);
+    await until(() => outside.calls.length === 2);
+    expect(shown.slice(0, 5)).toEqual([[], {}, false, 'outside', false]);
+    expect(outside.calls.map(({ attempt }) => attempt)).toEqual([1, 2]);
+    outside.calls.length = 0;
+    outside.fails = () => {};
+    const deliveries = running.app.get(DurableDeliveries);
+    let again = 0;
+    // The last attempt is written down a moment after it was made.
+    // oxlint-disable-next-line no-await-in-loop -- the database is asked until it says so
+    while (again === 0) again = await deliveries.retry({ handler: 'outside' });
+    await until(() => taken().includes(10));
+    outside.calls.length = 0;
+  });
+
   it('has what it never took kept as dead, to be tried again when somebody says so', async () => {
     outside.fails = () => {
       throw new Error('gone');

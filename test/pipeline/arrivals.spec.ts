@@ -120,6 +120,30 @@ describe('What arrives for handlers', () => {
     expect(seen).toEqual([1, 3, 2]);
   });
 
+  it('is said to be shared where others get it too', async () => {
+    using bench = new Bench();
+    const told: string[] = [];
+    for (const [name, wanted] of [
+      ['a', ['one', 'both']],
+      ['b', ['both']],
+    ] as const) {
+      const wants = {
+        interested: (emission: Emission) => wanted.includes(emission.name as 'both'),
+      };
+      bench.serveAs(Object.assign(new RecordingAdapter(), wants), {
+        ...{ name, consumer: { batchSize: 1 } },
+        handle: (emission, _call, isShared) => {
+          told.push(`${name}: ${emission.name} ${isShared ? 'shared' : 'alone'}`);
+          return false;
+        },
+      });
+    }
+    void bench.pipeline.offer([bench.emission('one'), bench.emission('both')]);
+    await bench.settled();
+
+    expect(told).toEqual(['a: one alone', 'a: both shared', 'b: both shared']);
+  });
+
   it('counts as pending, and what does not fit waits', async () => {
     using bench = new Bench();
     serve(bench, 'small', () => {}, { capacity: 2 });

@@ -117,6 +117,23 @@ describe('Consumers are independent', () => {
     expect(other.payloads).toEqual([1, 2, 3, 4]);
   });
 
+  it('one sees of a call which attempt it is, whose, and its signal, and nothing besides', async () => {
+    using bench = new Bench();
+    const shown: object[] = [];
+    bench.serve({ deliver: (_batch, context) => void shown.push(context) });
+    await bench.commit();
+    await bench.settled();
+    const [context] = shown as [object];
+
+    expect([Reflect.ownKeys(context), structuredClone(context)]).toEqual([[], {}]);
+    expect(Reflect.ownKeys(Object.getPrototypeOf(context) as object)).toEqual([
+      'constructor',
+      'attempt',
+      'consumer',
+      'signal',
+    ]);
+  });
+
   it('one that is stuck with the policy wait holds back only the commits that it wants', async () => {
     using bench = new Bench();
     const stuck = Object.assign(new HeldAdapter(), {

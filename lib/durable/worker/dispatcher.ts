@@ -6,6 +6,7 @@ import type { DurableDestination } from '../../emission/durable-engine.js';
 import { PartialDeliveryError } from '../../emission/emission.errors.js';
 import { isExpired, type Emission } from '../../emission/emission.js';
 import { isThenable } from '../../emission/is-thenable.js';
+import { AttemptContext } from '../../pipeline/attempt.context.js';
 import { backoff } from '../../pipeline/backoff.js';
 import { DeliveryTimeoutError, ShutdownError } from '../../pipeline/pipeline.errors.js';
 import { DeliveryAttempt } from './delivery.attempt.js';
@@ -179,7 +180,10 @@ export class Dispatcher {
       this.#over(attempt, error);
     });
     try {
-      const result: unknown = this.#destination.adapter.deliver(emissions, attempt);
+      const { adapter, kind } = this.#destination;
+      // A handler is called by its invoker, which shows it no more than it may see.
+      const context = kind === 'adapter' ? new AttemptContext(attempt) : attempt;
+      const result: unknown = adapter.deliver(emissions, context);
       if (!isThenable(result)) return this.#over(attempt, undefined);
       result.then(
         () => attempt.aborted || this.#over(attempt, undefined),

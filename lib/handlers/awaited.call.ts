@@ -1,0 +1,61 @@
+import type { Transact } from '../emission/transaction-source.js';
+import type { HandlerCall, ToldCall } from './handler.call.js';
+
+/** A call whose maker waits for a promise: it is told of its end as those of the pipeline are, and passes that on. */
+export class AwaitedCall implements ToldCall {
+  readonly #call: HandlerCall;
+  readonly transact: Transact;
+  #end: PromiseWithResolvers<void> | undefined;
+
+  /** @param transact for a call that has no transactions of its own */
+  constructor(call: HandlerCall, transact: Transact) {
+    this.#call = call;
+    this.transact = call.transact ?? transact;
+  }
+
+  get attempt(): number {
+    return this.#call.attempt;
+  }
+
+  get signal(): AbortSignal {
+    return this.#call.signal;
+  }
+
+  get consumer(): string {
+    return this.#call.consumer;
+  }
+
+  get aborted(): boolean {
+    return this.#call.aborted === true;
+  }
+
+  get durationMs(): number {
+    return this.#call.durationMs ?? 0;
+  }
+
+  get deliveryId(): string | undefined {
+    return this.#call.deliveryId;
+  }
+
+  get isIgnored(): boolean {
+    return this.#call.isIgnored === true;
+  }
+
+  set isIgnored(isIgnored: boolean) {
+    this.#call.isIgnored = isIgnored;
+  }
+
+  succeeded(): void {
+    this.#end!.resolve();
+  }
+
+  failed(error: unknown): void {
+    this.#end!.reject(error);
+  }
+
+  /** It goes on: resolves or rejects when it has ended. */
+  ended(): Promise<void> {
+    this.#end = Promise.withResolvers();
+    return this.#end.promise;
+  }
+}
