@@ -92,8 +92,13 @@ const providers: Provider[] = [
   },
   {
     provide: BufferContext,
-    useFactory: (pipeline: Pipeline, { buffer }: Options) =>
-      new BufferContext((emissions) => pipeline.offer(emissions), buffer.capacity),
+    useFactory: (pipeline: Pipeline, { buffer, unbuffered }: Options) =>
+      new BufferContext(
+        (emissions) => pipeline.offer(emissions),
+        buffer.capacity,
+        // What is emitted after a unit of work is delivered when that has succeeded: each handler needs its own.
+        unbuffered !== 'deliver',
+      ),
     inject: [Pipeline, EMISSIONS_OPTIONS],
   },
   {

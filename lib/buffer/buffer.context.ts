@@ -21,6 +21,7 @@ export class BufferContext implements InvocationScope {
   private readonly storage = new AsyncLocalStorage<UnitOfWork>();
   private readonly outlet: Outlet;
   private readonly capacity: number;
+  private readonly shares: boolean;
   /** The context of no request: it is made while the application is built. */
   private readonly outside: Surroundings = {
     around: asyncScope('nestjs-emissions'),
@@ -33,7 +34,9 @@ export class BufferContext implements InvocationScope {
   /** The unit of the handler that was called last, if it left it, for others of the same emission. */
   private left: Handling | undefined;
 
-  constructor(outlet: Outlet, capacity: number) {
+  /** @param shares whether handlers may share a unit: not where it matters afterwards how that of each has ended */
+  constructor(outlet: Outlet, capacity: number, shares = true) {
+    this.shares = shares;
     this.outlet = outlet;
     this.capacity = capacity;
     this.committed = EmissionBuffer.ended('committed', outlet, capacity);
@@ -154,7 +157,7 @@ export class BufferContext implements InvocationScope {
     return result;
   }
 
-  // Two ways, much alike: V8 has room to inline each, not one for both, which takes a twelfth off an emission to ten handlers.
+  // This way and that of `callNext` are much alike: V8 has room to inline each, not one for both (CONTRIBUTING.md).
   call<C extends HandlerContext>(
     emission: Emission,
     method: BoundHandler,
@@ -162,6 +165,8 @@ export class BufferContext implements InvocationScope {
     rules: CallRules<C>,
     outlet?: Outlet,
   ): boolean {
+    // Where emissions for one handler follow, one for several is not to be kept in memory.
+    if (this.left !== undefined && this.left.cause !== emission) this.left = undefined;
     const handling = new Handling(emission, outlet ? this.here(outlet) : this.outside);
     let result: unknown;
     try {
@@ -208,6 +213,7 @@ export class BufferContext implements InvocationScope {
     context: C,
     rules: CallRules<C>,
   ): boolean {
+    if (!this.shares) return this.call(emission, method, context, rules);
     this.left = undefined;
     const handling = new Handling(emission, this.outside);
     let result: unknown;
@@ -256,7 +262,7 @@ export class BufferContext implements InvocationScope {
   ): boolean {
     const committed = this.settle(handling, rules.keeps(result, context));
     if (committed === undefined) rules.over(result, context, handling.cause);
-    else this.await(committed, result, handling, context, rules);
+    else this.waitForCommit(committed, result, handling, context, rules);
     return committed === undefined;
   }
 
@@ -276,7 +282,7 @@ export class BufferContext implements InvocationScope {
         return rules.failed(error, context);
       }
       if (committed === undefined) rules.ended(result, context, handling.cause);
-      else this.await(committed, result, handling, context, rules);
+      else this.waitForCommit(committed, result, handling, context, rules);
     };
     const threw = (error: unknown): void => {
       handling.discard(this.terminated);
@@ -285,7 +291,7 @@ export class BufferContext implements InvocationScope {
     void Promise.resolve(pending).then(returned, threw);
   }
 
-  private await<C extends HandlerContext>(
+  private waitForCommit<C extends HandlerContext>(
     committed: Promise<unknown>,
     result: unknown,
     handling: Handling,

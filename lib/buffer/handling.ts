@@ -20,14 +20,14 @@ export interface Surroundings {
  *
  * Handlers that have always returned at once follow one another in one unit, as a context costs more than such a call. What one of
  * them left behind, a timer or a promise that nobody waits for, finds a buffer that has ended, as it would in a unit of its
- * own. A handler that has to be waited for is alone in its unit, from the second time on: nobody knows before the first.
+ * own (where it matters how, `unbuffered: 'deliver'`, they do not share). A handler that has to be waited for is alone in its unit, from the second time on: nobody knows before the first.
  */
 export class Handling implements UnitOfWork {
   readonly cause: Emission;
   private readonly surroundings: Surroundings;
   /** Its async context, when it is to be entered again. */
   private scope: AsyncResource | undefined;
-  private shared: UnitOrigin | undefined;
+  private ownOrigin: UnitOrigin | undefined;
   private opened: EmissionBuffer | undefined;
   private isFree = false;
 
@@ -37,7 +37,7 @@ export class Handling implements UnitOfWork {
   }
 
   get origin(): UnitOrigin {
-    return (this.shared ??= new UnitOrigin(this.cause, undefined));
+    return (this.ownOrigin ??= new UnitOrigin(this.cause, undefined));
   }
 
   get buffer(): EmissionBuffer {

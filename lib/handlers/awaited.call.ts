@@ -4,13 +4,10 @@ import type { HandlerCall, ToldCall } from './handler.call.js';
 /** A call whose maker waits for a promise: it is told of its end as those of the pipeline are, and passes that on. */
 export class AwaitedCall implements ToldCall {
   readonly #call: HandlerCall;
-  readonly transact: Transact;
   #end: PromiseWithResolvers<void> | undefined;
 
-  /** @param transact for a call that has no transactions of its own */
-  constructor(call: HandlerCall, transact: Transact) {
+  constructor(call: HandlerCall) {
     this.#call = call;
-    this.transact = call.transact ?? transact;
   }
 
   get attempt(): number {
@@ -37,12 +34,8 @@ export class AwaitedCall implements ToldCall {
     return this.#call.deliveryId;
   }
 
-  get isIgnored(): boolean {
-    return this.#call.isIgnored === true;
-  }
-
-  set isIgnored(isIgnored: boolean) {
-    this.#call.isIgnored = isIgnored;
+  get transact(): Transact | undefined {
+    return this.#call.transact;
   }
 
   succeeded(): void {

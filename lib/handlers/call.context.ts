@@ -4,6 +4,12 @@ import type { ToldCall } from './handler.call.js';
 
 /** What a handler sees of the call it runs in: it can be frozen, copied and logged, and nothing comes of it. */
 export class CallContext implements HandlerContext {
+  static {
+    // Nor does anything come of what is done to what all of them have in common, and no way leads from there to the inside.
+    Object.defineProperty(this.prototype, 'constructor', { value: Object });
+    Object.freeze(this.prototype);
+  }
+
   static callOf(context: CallContext): ToldCall {
     return context.#call;
   }

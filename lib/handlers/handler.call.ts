@@ -11,10 +11,11 @@ export interface HandlerCall extends DeliveryContext {
   /** What names it among all that are stored; a durable handler's. */
   readonly deliveryId?: string | undefined;
   /** Runs work in a transaction that is part of the call. */
-  readonly transact?: Transact;
-  /** Told that the handler returned `IGNORED`. */
-  isIgnored?: boolean;
+  readonly transact?: Transact | undefined;
 }
 
 /** A call that is told when it has ended. */
-export type ToldCall = HandlerCall & SingleCall;
+export interface ToldCall extends HandlerCall, SingleCall {
+  /** Told that the handler returned `IGNORED`. */
+  isIgnored?: boolean;
+}

@@ -41,7 +41,7 @@ export interface InvocationScope {
 
 /** What becomes of a call that has returned. */
 export interface CallRules<C extends HandlerContext> {
-  /** A first call returned at once, or one has to be waited for. */
+  /** A call returned at once that was alone in its unit, or one has to be waited for. */
   paced(context: C, waits: boolean): void;
   /** Whether what the handler emitted counts. */
   keeps(result: unknown, context: C): boolean;
@@ -76,7 +76,7 @@ export class HandlerInvoker implements Invoker {
     call: HandlerCall,
     outlet?: Outlet,
   ): void | Promise<void> {
-    const awaited = new AwaitedCall(call, this.transact);
+    const awaited = new AwaitedCall(call);
     const context = new CallContext(awaited, handler);
     const { bound } = handler;
     const goesOn =
@@ -160,7 +160,8 @@ function signalOver(result: unknown, context: CallContext, emission: Emission): 
   const { aborted, durationMs = 0, attempt } = CallContext.callOf(context);
   if (aborted === true) return;
   signal(isIgnored(result) ? 'emissions:handler:ignored' : 'emissions:handler:succeeded', () => ({
-    handler: context.handlerId,
+    // Not what the context says: the handler has had it in its hands.
+    handler: CallContext.handlerOf(context).name,
     emission: emission.name,
     count: 1,
     durationMs,

@@ -4,7 +4,7 @@ import type { Share } from './shares.js';
 
 /** As many as a handler works on side by side, unless it says otherwise: with more, it would have to queue them. */
 const AT_ONCE = 16;
-const NOTHING: Share = { emissions: [], takers: [] };
+const NOTHING: Share = { emissions: [], takers: [], arriving: 0 };
 
 /**
  * What was handed over and has not been given to its consumers: it waits for the next round of the event loop, so that a
@@ -37,7 +37,7 @@ export class Arrivals {
     for (let given = 1; this.waiting; given++) {
       const emission = this.#next();
       let goesOn = false;
-      const isShared = this.#share.takers.length > 1;
+      const isShared = this.#share.arriving > 1;
       while (this.#taker < this.#share.takers.length)
         if (this.#share.takers[this.#taker++]!.receive(emission, isShared)) goesOn = true;
       if (goesOn && ++underWay === AT_ONCE) break;

@@ -3,6 +3,10 @@ import type { Attempt } from './attempt.js';
 
 /** What an adapter sees of an attempt: it can be frozen, copied and logged, and nothing comes of it. */
 export class AttemptContext implements DeliveryContext {
+  static {
+    Object.freeze(this.prototype);
+  }
+
   readonly #attempt: Attempt;
 
   constructor(attempt: Attempt) {

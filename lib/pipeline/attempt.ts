@@ -68,7 +68,7 @@ export class Attempt implements SingleCall {
   }
 
   get signal(): AbortSignal {
-    const abortion = this.#toAbort();
+    const abortion = this.toAbort();
     if (abortion.controller === undefined) {
       abortion.controller = new AbortController();
       if (abortion.reason !== undefined) abortion.controller.abort(abortion.reason);
@@ -108,7 +108,7 @@ export class Attempt implements SingleCall {
 
   /** Calls back unless the attempt is over before; 0 sets no limit. */
   limit(timeoutMs: number, exceeded: () => void): void {
-    if (timeoutMs > 0) this.#toAbort().timer = setTimeout(exceeded, timeoutMs);
+    if (timeoutMs > 0) this.toAbort().timer = setTimeout(exceeded, timeoutMs);
   }
 
   /** The call has settled. */
@@ -117,13 +117,13 @@ export class Attempt implements SingleCall {
   }
 
   abort(reason: Error): void {
-    const abortion = this.#toAbort();
+    const abortion = this.toAbort();
     abortion.reason = reason;
     clearTimeout(abortion.timer);
     abortion.controller?.abort(reason);
   }
 
-  #toAbort(): Abortion {
+  private toAbort(): Abortion {
     return (this.abortion ??= { controller: undefined, reason: undefined, timer: undefined });
   }
 }

@@ -78,7 +78,7 @@ export class Calls implements AttemptOwner {
   begin(batch: readonly Emission[], keys: ReadonlySet<string>): void {
     this.underWay++;
     this.undelivered += batch.length;
-    this.attempt(batch, keys, 1);
+    this.deliver(batch, keys, 1);
   }
 
   /**
@@ -123,7 +123,7 @@ export class Calls implements AttemptOwner {
     for (const attempt of this.running.clear()) attempt.abort(new ShutdownError());
   }
 
-  private attempt(batch: readonly Emission[], keys: ReadonlySet<string>, attempt: number): void {
+  private deliver(batch: readonly Emission[], keys: ReadonlySet<string>, attempt: number): void {
     // Frozen: how many there are is needed afterwards, and retries deliver what is left of it.
     const alive = Object.freeze(this.withoutExpired(batch));
     if (alive.length === 0) return this.over(keys);
@@ -221,7 +221,7 @@ export class Calls implements AttemptOwner {
     this.report.retried(failed, error, call, delayMs);
     const again = (): void => {
       this.retries.delete(timer);
-      this.attempt(failed, call.keys, call.attempt + 1);
+      this.deliver(failed, call.keys, call.attempt + 1);
     };
     const timer = this.caller.outside(() => setTimeout(again, delayMs));
     this.retries.set(timer, failed);

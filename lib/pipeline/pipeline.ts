@@ -393,9 +393,8 @@ export class Pipeline implements ConsumerHost, CommitHost, PlaceHost {
   /** Gives emissions to those who take them. */
   #accept(share: Share): void {
     const { emissions, takers } = share;
-    let arrive = false;
-    for (const consumer of takers) if (consumer.accept(emissions)) arrive = true;
-    if (!arrive) return;
+    for (const consumer of takers) if (consumer.accept(emissions)) share.arriving++;
+    if (share.arriving === 0) return;
     this.#arrivals.add(share);
     this.#turns.call();
   }

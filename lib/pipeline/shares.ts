@@ -5,6 +5,8 @@ import type { Consumer } from './consumer.js';
 export interface Share {
   readonly emissions: readonly Emission[];
   readonly takers: readonly Consumer[];
+  /** How many of these they arrive at, once they are accepted; the others queue them at once. */
+  arriving: number;
 }
 
 /** Divides a commit, in order; mostly it is one share. */
@@ -19,12 +21,12 @@ export function sharesOf(
   for (let i = 1; i < emissions.length; i++) {
     const others = takersOf(emissions[i]!);
     if (others === takers) continue;
-    (shares ??= []).push({ emissions: emissions.slice(from, i), takers });
+    (shares ??= []).push({ emissions: emissions.slice(from, i), takers, arriving: 0 });
     takers = others;
     from = i;
   }
-  if (shares === undefined) return [{ emissions, takers }];
-  shares.push({ emissions: emissions.slice(from), takers });
+  if (shares === undefined) return [{ emissions, takers, arriving: 0 }];
+  shares.push({ emissions: emissions.slice(from), takers, arriving: 0 });
   return shares;
 }
 

@@ -83,10 +83,20 @@ export async function runHandler<T extends object, M extends MethodOf<T>>(
   };
   const emitted: Emission[] = [];
   const bound = { handle: remembering };
-  const called: Pick<Handler, 'name' | 'host' | 'bound'> = { name: id, host, bound };
-  await app
-    .get(HandlerInvoker, { strict: false })
-    .invoke(called as Handler, emission, call, (emissions) => void emitted.push(...emissions));
+  const invoker = app.get(HandlerInvoker, { strict: false });
+  const { transact } = invoker;
+  const called: Pick<Handler, 'name' | 'host' | 'bound' | 'transact'> = {
+    name: id,
+    host,
+    bound,
+    transact,
+  };
+  await invoker.invoke(
+    called as Handler,
+    emission,
+    call,
+    (emissions) => void emitted.push(...emissions),
+  );
   if (isIgnored(result)) return outcomeOf({ outcome: 'ignored' }, emitted);
   return outcomeOf({ outcome: 'processed', result: result as ResultOf<T, M> }, emitted);
 }

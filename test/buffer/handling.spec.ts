@@ -1,4 +1,4 @@
-import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
+import { AsyncLocalStorage, AsyncResource, createHook } from 'node:async_hooks';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   EmissionsModule,
@@ -161,6 +161,50 @@ describe.each([
       );
     },
   );
+
+  it.each([
+    ['throw', (): unknown => failWith(new Error('no'))],
+    [
+      'return what throws when it is asked whether it is a promise',
+      (): unknown => new Proxy({}, { has: () => failWith(new Error('no')) }),
+    ],
+  ])(
+    'that %s leave nothing open, whether others follow them or they follow others',
+    async (_, fails) => {
+      using log = listen('emissions:emission:dropped', 'emissions:handler:failed');
+      const later: Promise<void>[] = [];
+      const failing = (): unknown => {
+        emit('of.one.that.fails');
+        later.push(nextRound().then(() => emit('late')));
+        return fails();
+      };
+      handle(failing, () => emit('of.one.that.succeeds'), failing);
+      await emitAndSettle(running.emissions, 'a');
+      await Promise.all(later);
+      await running.emissions.settled();
+
+      expect(recorder.names).toEqual(['a', 'of.one.that.succeeds']);
+      expect(log.of('emissions:handler:failed')).toHaveLength(2);
+      expect(log.of('emissions:emission:dropped').map(({ reason }) => reason)).toEqual([
+        'buffer-closed',
+        'buffer-closed',
+      ]);
+    },
+  );
+
+  it('say one by one that they have succeeded', async () => {
+    using log = listen('emissions:handler:succeeded');
+    handle(
+      () => {},
+      () => {},
+      () => {},
+    );
+    await emitAndSettle(running.emissions, 'a');
+    const said = log.of('emissions:handler:succeeded').map(({ handler }) => handler);
+    const all = running.emissions.describe().handlers.map(({ id }) => id);
+
+    expect(said).toEqual(all);
+  });
 
   it('that are called again take no buffer from what another one left behind', async () => {
     const { emissions } = running;
@@ -332,6 +376,51 @@ describe('Handlers that have not been called before', () => {
   );
 });
 
+describe('Where what is emitted after a unit of work is delivered', () => {
+  it.each([
+    ['ignores the emission', (): unknown => IGNORED],
+    ['fails', (): unknown => failWith(new Error('no'))],
+  ])('so is what a handler left behind, also when the next one %s', async (_, ends) => {
+    const imports = [EmissionsModule.forRoot({ unbuffered: 'deliver' })];
+    await using app = await start({ imports });
+    const later: Promise<void>[] = [];
+    let delivered = 0;
+    let isLast = false;
+    app.emissions.subscribe('a', () => {
+      if (isLast) later.push(nextRound().then(() => void app.emissions.emit('late')));
+    });
+    app.emissions.subscribe('a', () => (isLast ? ends() : undefined));
+    app.emissions.subscribe('late', () => void delivered++);
+    for (isLast of [false, true]) {
+      // oxlint-disable-next-line no-await-in-loop -- that they return at once is known the second time
+      await emitAndSettle(app.emissions, 'a');
+    }
+    await Promise.all(later);
+    await app.emissions.settled();
+
+    expect(delivered).toBe(1);
+  });
+});
+
+describe('An emission', () => {
+  it('has a context made for handlers that follow others only where there are some', async () => {
+    const made: string[] = [];
+    const hook = createHook({ init: (_id, type) => void made.push(type) }).enable();
+    const { emissions } = running;
+    emissions.subscribe('b', () => {});
+    const during = async (name: string): Promise<number> => {
+      await emitAndSettle(emissions, name);
+      made.length = 0;
+      await emitAndSettle(emissions, name);
+      return made.filter((type) => type === 'nestjs-emissions:handler').length;
+    };
+    const counts = [await during('a'), await during('b')];
+    hook.disable();
+
+    expect(counts).toEqual([1, 0]);
+  });
+});
+
 describe('The unit that handlers share which return at once', () => {
   const rules: CallRules<HandlerContext> = {
     paced: () => {},
@@ -353,14 +442,46 @@ describe('The unit that handlers share which return at once', () => {
       buffers.callNext(emission, { handle: method }, {} as HandlerContext, rules);
     };
     call();
+    call();
     call(() => {
       // Ended by hand, it looks as if it were over.
       void buffers.current()!.buffer!.commit();
       call();
     });
 
-    expect(units[1]).toBe(units[0]);
-    expect(units[2]).not.toBe(units[1]);
+    expect(units.slice(1, 3)).toEqual([units[0], units[0]]);
+    expect(units[3]).not.toBe(units[2]);
+  });
+
+  it('is that of no handler after one that ignored the emission, or where it matters how each has ended', () => {
+    const emission = { name: 'a', payload: 1 } as Emission<never>;
+    const unitsOf = (buffers: BufferContext, keeps: boolean): unknown[] => {
+      const units: unknown[] = [];
+      const handle = (): void => void units.push(buffers.current());
+      for (let i = 0; i < 2; i++)
+        buffers.callNext(emission, { handle }, {} as HandlerContext, {
+          ...rules,
+          keeps: () => keeps,
+        });
+      return units;
+    };
+    const [first, second] = unitsOf(new BufferContext(() => {}, 10), false);
+    const [apart, other] = unitsOf(new BufferContext(() => {}, 10, false), true);
+
+    expect(second).not.toBe(first);
+    expect(other).not.toBe(apart);
+  });
+
+  it('is forgotten with the next emission, also when that is for one handler alone', () => {
+    const buffers = new BufferContext(() => {}, 10);
+    const [shared, lone] = [1, 2].map((payload) => ({ name: 'a', payload }) as Emission<never>);
+    const units: unknown[] = [];
+    const handle = (): void => void units.push(buffers.current());
+    buffers.callNext(shared!, { handle }, {} as HandlerContext, rules);
+    buffers.call(lone!, { handle }, {} as HandlerContext, rules);
+    buffers.callNext(shared!, { handle }, {} as HandlerContext, rules);
+
+    expect(units[2]).not.toBe(units[0]);
   });
 
   it('is given to nobody else once somebody has begun a buffer in it', () => {
@@ -385,3 +506,7 @@ describe('The unit that handlers share which return at once', () => {
     expect(units[2]).not.toBe(units[1]);
   });
 });
+
+function failWith(error: Error): never {
+  throw error;
+}

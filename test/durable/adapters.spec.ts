@@ -9,7 +9,7 @@ import {
 import { DurableDeliveries, EmissionsDurableModule } from 'nestjs-emissions/durable';
 import { start, type RunningApp } from '../support/app.js';
 import { DATABASES, type TestDatabase } from '../support/databases.js';
-import { until } from '../support/until.js';
+import { until, untilAsked } from '../support/until.js';
 
 class Outside implements EmissionAdapter {
   readonly calls: { readonly payloads: unknown[]; readonly attempt: number }[] = [];
@@ -90,10 +90,8 @@ describe.each(DATABASES)('A durable adapter on %s', (_, makeDatabase) => {
     outside.calls.length = 0;
     outside.fails = () => {};
     const deliveries = running.app.get(DurableDeliveries);
-    let again = 0;
     // The last attempt is written down a moment after it was made.
-    // oxlint-disable-next-line no-await-in-loop -- the database is asked until it says so
-    while (again === 0) again = await deliveries.retry({ handler: 'outside' });
+    await untilAsked(async () => (await deliveries.retry({ handler: 'outside' })) === 1);
     await until(() => taken().includes(10));
     outside.calls.length = 0;
   });

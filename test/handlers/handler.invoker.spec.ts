@@ -303,6 +303,35 @@ describe('The context of a call', () => {
       expect(recorder.names.toSorted()).toEqual(['a', 'with.context']);
     },
   );
+
+  it.each<[string, HandlerOptions]>([
+    ['an ordinary handler', {}],
+    ['a critical one', { critical: true }],
+  ])('of %s leads nowhere, and harms nobody whatever is done to it', async (_, options) => {
+    using log = listen(...SIGNALS);
+    const done: unknown[] = [];
+    const no = { get: () => failWith(new Error('no')) };
+    using _handler = handle(
+      async (_payload: unknown, _emission: unknown, context: HandlerContext) => {
+        const prototype = Object.getPrototypeOf(context) as object;
+        done.push(context.constructor, Reflect.defineProperty(prototype, 'handlerId', no));
+        Object.defineProperties(context, { handlerId: no, attempt: no, signal: no });
+        await nextRound();
+        Object.setPrototypeOf(context, null);
+      },
+      options,
+    );
+    await emitAndSettle(running.emissions, 'a');
+
+    expect(done).toEqual([Object, false]);
+    expect(log.all).toEqual([
+      {
+        channel: 'emissions:handler:succeeded',
+        message: expect.objectContaining({ handler: 'handler', attempt: 1 }),
+      },
+    ]);
+    expect((log.all[0]!.message as { durationMs: number }).durationMs).toBeGreaterThan(0);
+  });
 });
 
 function failWith(error: Error): never {

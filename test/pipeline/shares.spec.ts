@@ -26,7 +26,7 @@ describe('The shares of a commit', () => {
 
   it('are one, with the very list that was committed, when all has the same takers', () => {
     const emissions = named('aa');
-    expect(sharesOf(emissions, takersOf)).toEqual([{ emissions, takers: takers.a }]);
+    expect(sharesOf(emissions, takersOf)).toEqual([{ emissions, takers: takers.a, arriving: 0 }]);
     expect(sharesOf(emissions, takersOf)[0]!.emissions).toBe(emissions);
   });
 
@@ -42,8 +42,8 @@ describe('The shares of a commit', () => {
   });
 
   it('have room when each taker of each has room for the whole commit', () => {
-    const roomy = { emissions: [], takers: [consumerWith(2)] };
-    const full = { emissions: [], takers: [consumerWith(2), consumerWith(1)] };
+    const roomy = { emissions: [], takers: [consumerWith(2)], arriving: 0 };
+    const full = { emissions: [], takers: [consumerWith(2), consumerWith(1)], arriving: 0 };
     expect(haveRoom([roomy, roomy], 2)).toBe(true);
     expect(haveRoom([roomy, full], 2)).toBe(false);
     expect(haveRoom([], 2)).toBe(true);

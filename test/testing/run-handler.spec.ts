@@ -17,7 +17,11 @@ import {
   TestingError,
   type MethodOf,
 } from 'nestjs-emissions/testing';
+import type { SqlExecutor } from '../../lib/emission/sql-executor.js';
 import { recorded } from '../support/recorded.js';
+
+type Begun<T> = (transaction: string, executor: SqlExecutor) => Promise<T>;
+const nowhere: SqlExecutor = { executeSql: () => Promise.resolve({ rows: [] }) };
 
 @EmissionType('order.shipped')
 class OrderShipped {
@@ -49,6 +53,15 @@ class SearchIndex {
   @OnEmission('a', { id: 'asking', interested: () => refuse() })
   twice(_: unknown, __: unknown, { handlerId }: HandlerContext) {
     return handlerId;
+  }
+
+  @OnEmission('stored')
+  async store(_: unknown, __: unknown, context: HandlerContext) {
+    const source = { source: {}, begin: <T>(work: Begun<T>) => work('a transaction', nowhere) };
+    return context.transaction(source, (transaction) => {
+      this.emissions.emit('in.a.transaction');
+      return transaction;
+    });
   }
 
   @OnEmission('slow', { timeoutMs: 1, retry: { attempts: 3 } })
@@ -162,6 +175,12 @@ describe('one emission through one handler', () => {
     expect(await slow()).toMatchObject({ result: { aborted: false, attempt: 1 } });
     const outcome = await slow({ attempt: 3, signal: AbortSignal.abort() });
     expect(outcome).toMatchObject({ result: { aborted: true, attempt: 3 } });
+  });
+
+  it('can be handled in a transaction', async () => {
+    await using app = await boot();
+    const outcome = await runHandler(app.app, SearchIndex, 'store', createEmission('stored'));
+    expect(outcome).toEqual({ outcome: 'processed', result: 'a transaction' });
   });
 
   it('works in a module that is compiled but not initialized', async () => {
