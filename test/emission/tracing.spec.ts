@@ -51,13 +51,15 @@ describe('The tracer of an application', () => {
       app.emissions.emit('thing', 2);
     });
     await app.emissions.settled();
-    const once = (what: string) => [`${what} begins`, `${what} has returned`];
-    expect(noted).toEqual([
-      ...once('commit of 2'),
-      ...once('handler handles false 1 1'),
-      ...once('handler handles false 1 1'),
-      ...once('adapter takes false 2 1'),
-      ...once('adapter added false 2 1'),
+    const calls = noted.map((line, i) => `${line}, ${noted[i + 1]}`).filter((_, i) => i % 2 === 0);
+    const once = (what: string) => `${what} begins, ${what} has returned`;
+    expect(calls[0]).toBe(once('commit of 2'));
+    // Who is called before whom depends on how long the first call takes.
+    expect(calls.slice(1).sort()).toEqual([
+      once('adapter added false 2 1'),
+      once('adapter takes false 2 1'),
+      once('handler handles false 1 1'),
+      once('handler handles false 1 1'),
     ]);
   });
 
