@@ -20,7 +20,8 @@ export interface Surroundings {
  *
  * Handlers that have always returned at once follow one another in one unit, as a context costs more than such a call. What one of
  * them left behind, a timer or a promise that nobody waits for, finds a buffer that has ended, as it would in a unit of its
- * own (where it matters how, `unbuffered: 'deliver'`, they do not share). A handler that has to be waited for is alone in its unit, from the second time on: nobody knows before the first.
+ * own; where it matters how it has ended (`unbuffered: 'deliver'`), they do not share. A handler that has to be waited for is alone
+ * in its unit, from the second time on: nobody knows before the first.
  */
 export class Handling implements UnitOfWork {
   readonly cause: Emission;
