@@ -6,6 +6,7 @@ import { BufferedExplorer } from './buffer/buffered.explorer.js';
 import { EmissionsInterceptor } from './buffer/emissions.interceptor.js';
 import { EmissionsMiddleware } from './buffer/emissions.middleware.js';
 import { GraphqlOperations } from './buffer/graphql-operation.js';
+import { HandlingScope } from './buffer/handling.scope.js';
 import { RequestOptions } from './buffer/request.options.js';
 import { asyncModule, checkOptions, type AsyncOptionsOf } from './emission/async-options.js';
 import { EmissionFactory } from './emission/emission.factory.js';
@@ -92,13 +93,8 @@ const providers: Provider[] = [
   },
   {
     provide: BufferContext,
-    useFactory: (pipeline: Pipeline, { buffer, unbuffered }: Options) =>
-      new BufferContext(
-        (emissions) => pipeline.offer(emissions),
-        buffer.capacity,
-        // What is emitted after a unit of work is delivered when that has succeeded: each handler needs its own.
-        unbuffered !== 'deliver',
-      ),
+    useFactory: (pipeline: Pipeline, { buffer }: Options) =>
+      new BufferContext((emissions) => pipeline.offer(emissions), buffer.capacity),
     inject: [Pipeline, EMISSIONS_OPTIONS],
   },
   {
@@ -108,10 +104,17 @@ const providers: Provider[] = [
   },
   HandlerRegistry,
   {
+    provide: HandlingScope,
+    useFactory: (buffers: BufferContext, { unbuffered }: Options) =>
+      // What is emitted after a unit of work is delivered when that has succeeded: each handler needs its own.
+      new HandlingScope(buffers, unbuffered !== 'deliver'),
+    inject: [BufferContext, EMISSIONS_OPTIONS],
+  },
+  {
     provide: HandlerInvoker,
-    useFactory: (buffers: BufferContext, transactions: Transactions, tracing: Tracing) =>
-      new HandlerInvoker(buffers, (...given) => transactions.run(...given), tracing),
-    inject: [BufferContext, Transactions, Tracing],
+    useFactory: (scope: HandlingScope, transactions: Transactions, tracing: Tracing) =>
+      new HandlerInvoker(scope, (...given) => transactions.run(...given), tracing),
+    inject: [HandlingScope, Transactions, Tracing],
   },
   {
     provide: CriticalHandlers,

@@ -1,12 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { asyncScope } from '../emission/async-scope.js';
-import type { Emission } from '../emission/emission.js';
 import { isThenable } from '../emission/is-thenable.js';
-import type { BoundHandler, HandlerContext } from '../handlers/handler.js';
-import type { CallRules, InvocationScope } from '../handlers/handler.invoker.js';
 import { BufferAlreadyStartedError, BufferNotStartedError } from './buffer.errors.js';
 import { EmissionBuffer, type Outlet } from './emission-buffer.js';
-import { Handling, type Surroundings } from './handling.js';
+import type { Surroundings } from './handling.js';
 import { UnitOrigin, type HttpUnit, type UnitContext, type UnitOfWork } from './unit-of-work.js';
 
 /**
@@ -15,37 +12,21 @@ import { UnitOrigin, type HttpUnit, type UnitContext, type UnitOfWork } from './
  * One `AsyncLocalStorage` with one object for the whole application: parallel branches, timers and callbacks of a unit of
  * work share its buffer; two units never do.
  */
-export class BufferContext implements InvocationScope {
+export class BufferContext {
   /** Where requests of this application are marked. */
   readonly mark: symbol = Symbol('nestjs-emissions');
-  private readonly storage = new AsyncLocalStorage<UnitOfWork>();
-  private readonly outlet: Outlet;
-  private readonly capacity: number;
-  private readonly shares: boolean;
-  /** The context of no request: it is made while the application is built. */
-  private readonly outside: Surroundings = {
-    around: asyncScope('nestjs-emissions'),
-    storage: this.storage,
-    open: () => this.open(),
-  };
-  /** What handlers that needed no buffer have had, when they succeeded, and when they did not. */
-  private readonly committed: EmissionBuffer;
-  private readonly terminated: EmissionBuffer;
-  /** The unit of the handler that was called last, if it left it, for others of the same emission. */
-  private left: Handling | undefined;
+  readonly #storage = new AsyncLocalStorage<UnitOfWork>();
+  readonly #outlet: Outlet;
+  readonly #capacity: number;
 
-  /** @param shares whether handlers may share a unit: not where it matters afterwards how that of each has ended */
-  constructor(outlet: Outlet, capacity: number, shares = true) {
-    this.shares = shares;
-    this.outlet = outlet;
-    this.capacity = capacity;
-    this.committed = EmissionBuffer.ended('committed', outlet, capacity);
-    this.terminated = EmissionBuffer.ended('terminated', outlet, capacity);
+  constructor(outlet: Outlet, capacity: number) {
+    this.#outlet = outlet;
+    this.#capacity = capacity;
   }
 
   /** The unit of work of the code that asks. */
   current(): UnitOfWork | undefined {
-    const unit = this.storage.getStore();
+    const unit = this.#storage.getStore();
     return unit?.transaction === undefined ? unit : unsuspended(unit);
   }
 
@@ -68,15 +49,25 @@ export class BufferContext implements InvocationScope {
   }
 
   /** A buffer that hands over to the pipeline. */
-  open(outlet: Outlet = this.outlet): EmissionBuffer {
-    return EmissionBuffer.begin(outlet, this.capacity);
+  open(outlet: Outlet = this.#outlet): EmissionBuffer {
+    return EmissionBuffer.begin(outlet, this.#capacity);
+  }
+
+  /** A buffer that has ended and never took anything, to stand where there was none. */
+  ended(state: 'committed' | 'terminated'): EmissionBuffer {
+    return EmissionBuffer.ended(state, this.#outlet, this.#capacity);
+  }
+
+  /** What begins here finds the async context there is now, and hands over to `outlet`. */
+  surroundings(scope: string, outlet?: Outlet): Surroundings {
+    return { around: asyncScope(scope), storage: this.#storage, open: () => this.open(outlet) };
   }
 
   /** Runs work in a unit; everything asynchronous that it starts stays in it. */
   enter<T>(unit: UnitOfWork, work: () => T): T {
     // A resource of its own and `enterWith` take less than half the time of `run`, which makes two contexts.
     const scope = asyncScope('nestjs-emissions:unit');
-    return scope.runInAsyncScope(enter<T>, undefined, this.storage, unit, work);
+    return scope.runInAsyncScope(enter<T>, undefined, this.#storage, unit, work);
   }
 
   /**
@@ -89,7 +80,7 @@ export class BufferContext implements InvocationScope {
     if (this.isActive) throw new BufferAlreadyStartedError();
     const unit = this.current();
     const buffer = unit?.buffer?.successor() ?? this.open();
-    if (unit === undefined) this.storage.enterWith({ ...this.begin({ buffered: false }), buffer });
+    if (unit === undefined) this.#storage.enterWith({ ...this.begin({ buffered: false }), buffer });
     else {
       unit.buffer = buffer;
       unit.http?.watch();
@@ -114,7 +105,7 @@ export class BufferContext implements InvocationScope {
     };
     try {
       const result = this.enter(unit, work);
-      if (isThenable(result)) return this.finish(result, unit);
+      if (isThenable(result)) return this.#finish(result, unit);
       const committed = commit(unit);
       return committed === undefined ? Promise.resolve(result) : after(committed, result);
     } catch (error) {
@@ -138,13 +129,13 @@ export class BufferContext implements InvocationScope {
       buffer: this.open(outlet),
       transaction: isSuspended && { isSuspended, around },
     };
-    return this.finish(
+    return this.#finish(
       this.enter(unit, async () => work()),
       unit,
     );
   }
 
-  private async finish<T>(pending: PromiseLike<T>, unit: UnitOfWork): Promise<T> {
+  async #finish<T>(pending: PromiseLike<T>, unit: UnitOfWork): Promise<T> {
     let result: T;
     try {
       result = await pending;
@@ -155,166 +146,6 @@ export class BufferContext implements InvocationScope {
     const committed = commit(unit);
     if (committed !== undefined) await committed;
     return result;
-  }
-
-  // This way and that of `callNext` are much alike: V8 has room to inline each, not one for both (CONTRIBUTING.md).
-  call<C extends HandlerContext>(
-    emission: Emission,
-    method: BoundHandler,
-    context: C,
-    rules: CallRules<C>,
-    outlet?: Outlet,
-  ): boolean {
-    // Where emissions for one handler follow, one for several is not to be kept in memory.
-    if (this.left !== undefined && this.left.cause !== emission) this.left = undefined;
-    const handling = new Handling(emission, outlet ? this.here(outlet) : this.outside);
-    let result: unknown;
-    try {
-      result = handling.begin(method, context, false);
-      if (isThenable(result)) {
-        this.waitFor(result, handling, context, rules);
-        return true;
-      }
-    } catch (error) {
-      handling.discard(this.terminated);
-      throw error;
-    }
-    rules.paced(context, false);
-    return !this.isOver(result, handling, context, rules);
-  }
-
-  callNext<C extends HandlerContext>(
-    emission: Emission,
-    method: BoundHandler,
-    context: C,
-    rules: CallRules<C>,
-  ): boolean {
-    const left = this.left;
-    if (left === undefined || !left.take(emission))
-      return this.callFirst(emission, method, context, rules);
-    let result: unknown;
-    try {
-      result = left.again(method, context);
-    } catch (error) {
-      left.discard(this.terminated);
-      throw error;
-    }
-    // So it is with most: nothing returned, nothing emitted.
-    if (result !== undefined || !left.leaveUntouched(this.committed))
-      return this.returned(result, left, context, rules);
-    rules.over(result, context, emission);
-    return false;
-  }
-
-  /** Calls a handler in a unit that others may have after it. */
-  private callFirst<C extends HandlerContext>(
-    emission: Emission,
-    method: BoundHandler,
-    context: C,
-    rules: CallRules<C>,
-  ): boolean {
-    if (!this.shares) return this.call(emission, method, context, rules);
-    this.left = undefined;
-    const handling = new Handling(emission, this.outside);
-    let result: unknown;
-    try {
-      result = handling.begin(method, context, true);
-    } catch (error) {
-      handling.discard(this.terminated);
-      throw error;
-    }
-    return this.returned(result, handling, context, rules);
-  }
-
-  /** A handler that others may follow has returned; tells whether it goes on. */
-  private returned<C extends HandlerContext>(
-    result: unknown,
-    handling: Handling,
-    context: C,
-    rules: CallRules<C>,
-  ): boolean {
-    try {
-      if (isThenable(result)) {
-        this.waitFor(result, handling, context, rules);
-        return true;
-      }
-    } catch (error) {
-      handling.discard(this.terminated);
-      throw error;
-    }
-    if (!this.isOver(result, handling, context, rules)) return true;
-    this.leave(handling);
-    return false;
-  }
-
-  /** Where a handler that is part of a commit is called. */
-  private here(outlet: Outlet): Surroundings {
-    const around = asyncScope('nestjs-emissions:commit');
-    return { around, storage: this.storage, open: () => this.open(outlet) };
-  }
-
-  /** A handler has returned at once; tells whether that is all, or what it emitted makes the commit wait. */
-  private isOver<C extends HandlerContext>(
-    result: unknown,
-    handling: Handling,
-    context: C,
-    rules: CallRules<C>,
-  ): boolean {
-    const committed = this.settle(handling, rules.keeps(result, context));
-    if (committed === undefined) rules.over(result, context, handling.cause);
-    else this.waitForCommit(committed, result, handling, context, rules);
-    return committed === undefined;
-  }
-
-  /** A handler goes on: it is not prompt any more, and the rules are told when it has ended. */
-  private waitFor<C extends HandlerContext>(
-    pending: PromiseLike<unknown>,
-    handling: Handling,
-    context: C,
-    rules: CallRules<C>,
-  ): void {
-    rules.paced(context, true);
-    const returned = (result: unknown): void => {
-      let committed: Promise<unknown> | undefined;
-      try {
-        committed = this.settle(handling, rules.keeps(result, context));
-      } catch (error) {
-        return rules.failed(error, context);
-      }
-      if (committed === undefined) rules.ended(result, context, handling.cause);
-      else this.waitForCommit(committed, result, handling, context, rules);
-    };
-    const threw = (error: unknown): void => {
-      handling.discard(this.terminated);
-      rules.failed(error, context);
-    };
-    void Promise.resolve(pending).then(returned, threw);
-  }
-
-  private waitForCommit<C extends HandlerContext>(
-    committed: Promise<unknown>,
-    result: unknown,
-    handling: Handling,
-    context: C,
-    rules: CallRules<C>,
-  ): void {
-    void committed.then(
-      () => rules.ended(result, context, handling.cause),
-      (error: unknown) => rules.failed(error, context),
-    );
-  }
-
-  /** The next handler of this emission may use the unit. Noting it anew would cost a tenth of a call: V8 notes what is new in what is old. */
-  private leave(handling: Handling): void {
-    handling.leave();
-    if (this.left !== handling) this.left = handling;
-  }
-
-  /** A handler has returned: what it emitted is committed or discarded. */
-  private settle(handling: Handling, kept: boolean): Promise<unknown> | undefined {
-    if (kept) return handling.end(this.committed) && commit(handling);
-    handling.discard(this.terminated);
-    return undefined;
   }
 }
 

@@ -9,6 +9,7 @@ import {
   type HandlerContext,
 } from 'nestjs-emissions';
 import { BufferContext } from '../../lib/buffer/buffer.context.js';
+import { HandlingScope } from '../../lib/buffer/handling.scope.js';
 import type { CallRules } from '../../lib/handlers/handler.invoker.js';
 import { RecordingAdapter } from '../support/adapters.js';
 import { start, type RunningApp } from '../support/app.js';
@@ -432,6 +433,7 @@ describe('The unit that handlers share which return at once', () => {
 
   it('is one after another, and never that of one which has not returned', () => {
     const buffers = new BufferContext(() => {}, 10);
+    const scope = new HandlingScope(buffers);
     const emission = { name: 'a', payload: 1 } as Emission<never>;
     const units: unknown[] = [];
     const call = (within: () => void = () => {}): void => {
@@ -439,7 +441,7 @@ describe('The unit that handlers share which return at once', () => {
         units.push(buffers.current());
         within();
       };
-      buffers.callNext(emission, { handle: method }, {} as HandlerContext, rules);
+      scope.callNext(emission, { handle: method }, {} as HandlerContext, rules);
     };
     call();
     call();
@@ -455,18 +457,20 @@ describe('The unit that handlers share which return at once', () => {
 
   it('is that of no handler after one that ignored the emission, or where it matters how each has ended', () => {
     const emission = { name: 'a', payload: 1 } as Emission<never>;
-    const unitsOf = (buffers: BufferContext, keeps: boolean): unknown[] => {
+    const unitsOf = (shares: boolean, keeps: boolean): unknown[] => {
+      const buffers = new BufferContext(() => {}, 10);
+      const scope = new HandlingScope(buffers, shares);
       const units: unknown[] = [];
       const handle = (): void => void units.push(buffers.current());
       for (let i = 0; i < 2; i++)
-        buffers.callNext(emission, { handle }, {} as HandlerContext, {
+        scope.callNext(emission, { handle }, {} as HandlerContext, {
           ...rules,
           keeps: () => keeps,
         });
       return units;
     };
-    const [first, second] = unitsOf(new BufferContext(() => {}, 10), false);
-    const [apart, other] = unitsOf(new BufferContext(() => {}, 10, false), true);
+    const [first, second] = unitsOf(true, false);
+    const [apart, other] = unitsOf(false, true);
 
     expect(second).not.toBe(first);
     expect(other).not.toBe(apart);
@@ -474,18 +478,20 @@ describe('The unit that handlers share which return at once', () => {
 
   it('is forgotten with the next emission, also when that is for one handler alone', () => {
     const buffers = new BufferContext(() => {}, 10);
+    const scope = new HandlingScope(buffers);
     const [shared, lone] = [1, 2].map((payload) => ({ name: 'a', payload }) as Emission<never>);
     const units: unknown[] = [];
     const handle = (): void => void units.push(buffers.current());
-    buffers.callNext(shared!, { handle }, {} as HandlerContext, rules);
-    buffers.call(lone!, { handle }, {} as HandlerContext, rules);
-    buffers.callNext(shared!, { handle }, {} as HandlerContext, rules);
+    scope.callNext(shared!, { handle }, {} as HandlerContext, rules);
+    scope.call(lone!, { handle }, {} as HandlerContext, rules);
+    scope.callNext(shared!, { handle }, {} as HandlerContext, rules);
 
     expect(units[2]).not.toBe(units[0]);
   });
 
   it('is given to nobody else once somebody has begun a buffer in it', () => {
     const buffers = new BufferContext(() => {}, 10);
+    const scope = new HandlingScope(buffers);
     const emission = { name: 'a', payload: 1 } as Emission<never>;
     const units: unknown[] = [];
     let enter: (work: () => void) => void = () => {};
@@ -494,7 +500,7 @@ describe('The unit that handlers share which return at once', () => {
         units.push(buffers.current());
         enter = AsyncResource.bind((work: () => void) => work());
       };
-      buffers.callNext(emission, { handle: method }, {} as HandlerContext, rules);
+      scope.callNext(emission, { handle: method }, {} as HandlerContext, rules);
     };
     call();
     call();

@@ -77,6 +77,17 @@ describe('What a handler does', () => {
     expect(log.all).toHaveLength(1);
   });
 
+  it('counts as success once, also when its promise would call back at once', async () => {
+    using log = listen(...SIGNALS);
+    using _ = handle(() =>
+      // oxlint-disable-next-line unicorn/no-thenable -- as some libraries give their promises
+      Object.assign(Promise.resolve(), { then: (resolve: () => void) => resolve() }),
+    );
+    await emitAndSettle(running.emissions, 'a');
+
+    expect(log.all.map(({ channel }) => channel)).toEqual(['emissions:handler:succeeded']);
+  });
+
   it.each([
     ['returned', () => IGNORED],
     ['resolved with', () => Promise.resolve(IGNORED)],
