@@ -1,3 +1,4 @@
+import type { Shared } from '../emission/destination.js';
 import type { Emission } from '../emission/emission.js';
 import { isThenable } from '../emission/is-thenable.js';
 import type { BoundHandler, HandlerContext } from '../handlers/handler.js';
@@ -25,8 +26,6 @@ export class HandlingScope implements InvocationScope {
   /** What handlers that needed no buffer have had, when they succeeded, and when they did not. */
   private readonly committed: EmissionBuffer;
   private readonly terminated: EmissionBuffer;
-  /** The unit of the handler that was called last, if it left it, for others of the same emission. */
-  private left: Handling | undefined;
 
   /** @param shares whether handlers may share a unit: not where it matters afterwards how that of each has ended */
   constructor(buffers: BufferContext, shares = true) {
@@ -45,8 +44,6 @@ export class HandlingScope implements InvocationScope {
     rules: CallRules<C>,
     outlet?: Outlet,
   ): boolean {
-    // Where emissions for one handler follow, one for several is not to be kept in memory.
-    if (this.left !== undefined && this.left.cause !== emission) this.left = undefined;
     const handling = new Handling(emission, outlet ? this.here(outlet) : this.outside);
     let result: unknown;
     try {
@@ -68,10 +65,12 @@ export class HandlingScope implements InvocationScope {
     method: BoundHandler,
     context: C,
     rules: CallRules<C>,
+    shared: Shared,
   ): boolean {
-    const left = this.left;
-    if (left === undefined || !left.take(emission))
-      return this.callFirst(emission, method, context, rules);
+    // Nobody else leaves anything there.
+    const left = shared.left as Handling | undefined;
+    if (left === undefined || !left.take())
+      return this.callFirst(emission, method, context, rules, shared);
     let result: unknown;
     try {
       result = left.again(method, context);
@@ -81,8 +80,8 @@ export class HandlingScope implements InvocationScope {
     }
     // So it is with most: nothing returned, nothing emitted.
     if (result !== undefined || !left.leaveUntouched(this.committed))
-      return this.returned(result, left, context, rules);
-    rules.over(result, context, emission);
+      return this.returned(result, left, context, rules, shared);
+    rules.over(undefined, context, emission);
     return false;
   }
 
@@ -92,9 +91,9 @@ export class HandlingScope implements InvocationScope {
     method: BoundHandler,
     context: C,
     rules: CallRules<C>,
+    shared: Shared,
   ): boolean {
     if (!this.shares) return this.call(emission, method, context, rules);
-    this.left = undefined;
     const handling = new Handling(emission, this.outside);
     let result: unknown;
     try {
@@ -103,7 +102,11 @@ export class HandlingScope implements InvocationScope {
       handling.discard(this.terminated);
       throw error;
     }
-    return this.returned(result, handling, context, rules);
+    if (result !== undefined || !handling.leaveUntouched(this.committed))
+      return this.returned(result, handling, context, rules, shared);
+    shared.left = handling;
+    rules.over(undefined, context, emission);
+    return false;
   }
 
   /** A handler that others may follow has returned; tells whether it goes on. */
@@ -112,6 +115,7 @@ export class HandlingScope implements InvocationScope {
     handling: Handling,
     context: C,
     rules: CallRules<C>,
+    shared: Shared,
   ): boolean {
     try {
       if (isThenable(result)) {
@@ -123,7 +127,8 @@ export class HandlingScope implements InvocationScope {
       throw error;
     }
     if (!this.isOver(result, handling, context, rules)) return true;
-    this.leave(handling);
+    handling.leave();
+    shared.left = handling;
     return false;
   }
 
@@ -182,12 +187,6 @@ export class HandlingScope implements InvocationScope {
       () => rules.ended(result, context, handling.cause),
       (error: unknown) => rules.failed(error, context),
     );
-  }
-
-  /** The next handler of this emission may use the unit. Noting it anew would cost a tenth of a call: V8 notes what is new in what is old. */
-  private leave(handling: Handling): void {
-    handling.leave();
-    if (this.left !== handling) this.left = handling;
   }
 
   /** A handler has returned: what it emitted is committed or discarded. */

@@ -57,17 +57,17 @@ export class Handling implements UnitOfWork {
       !contextsRemember && this.scope !== undefined && this.opened?.state === 'committed';
   }
 
-  /** The same for a handler that took the unit from another one; returns whether it needed no buffer, and so has left it with one that has ended. */
+  /** The same for a handler that returned nothing; returns whether it needed no buffer, and so has left the unit with one that has ended. */
   leaveUntouched(ended: EmissionBuffer): boolean {
     if (this.opened !== undefined) return false;
     this.opened = ended;
-    this.isFree = true;
+    this.isFree = !contextsRemember;
     return true;
   }
 
-  /** Takes it for another handler of an emission, when it is that one's, and the handler before has left it. */
-  take(emission: Emission): boolean {
-    if (!this.isFree || this.cause !== emission) return false;
+  /** Takes it for another handler of the emission, when the one before has left it. */
+  take(): boolean {
+    if (!this.isFree) return false;
     this.isFree = false;
     return true;
   }

@@ -1,3 +1,4 @@
+import type { Shared } from '../emission/destination.js';
 import type { Emission } from '../emission/emission.js';
 import { Tracing, type Tracer } from '../emission/tracing.js';
 import type { Transact } from '../emission/transaction-source.js';
@@ -36,6 +37,7 @@ export interface InvocationScope {
     method: BoundHandler,
     context: C,
     rules: CallRules<C>,
+    shared: Shared,
   ): boolean;
 }
 
@@ -43,7 +45,7 @@ export interface InvocationScope {
 export interface CallRules<C extends HandlerContext> {
   /** A call returned at once that was alone in its unit, or one has to be waited for. */
   paced(context: C, waits: boolean): void;
-  /** Whether what the handler emitted counts. */
+  /** Whether what the handler emitted counts; not asked when it emitted and returned nothing. */
   keeps(result: unknown, context: C): boolean;
   /** The handler has succeeded or ignored the emission; what it emitted is committed or discarded. */
   over(result: unknown, context: C, emission: Emission): void;
@@ -87,13 +89,18 @@ export class HandlerInvoker implements Invoker {
   }
 
   /** The same for a call that is told when it has ended; returns whether it goes on. */
-  handle(handler: Handler, emission: Emission, call: ToldCall, isShared: boolean): boolean {
+  handle(
+    handler: Handler,
+    emission: Emission,
+    call: ToldCall,
+    shared: Shared | undefined,
+  ): boolean {
     const context = new CallContext(call, handler);
     const { bound } = handler;
     if (bound === undefined) return this.callBuilt(handler, emission, context, undefined);
     const method = this.traced(bound);
-    return isShared && handler.isPrompt === true
-      ? this.scope.callNext(emission, method, context, RULES)
+    return shared !== undefined && handler.isPrompt === true
+      ? this.scope.callNext(emission, method, context, RULES, shared)
       : this.scope.call(emission, method, context, RULES);
   }
 
@@ -144,7 +151,7 @@ const RULES: CallRules<CallContext> = {
   keeps: (result, context) => !isIgnored(result) && CallContext.callOf(context).aborted !== true,
 
   over: (result, context, emission) => {
-    if (isIgnored(result)) CallContext.callOf(context).isIgnored = true;
+    if (result !== undefined && isIgnored(result)) CallContext.callOf(context).isIgnored = true;
     if (successIsHeard()) signalOver(result, context, emission);
   },
 

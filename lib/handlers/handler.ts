@@ -1,6 +1,6 @@
 import type { AsyncResource } from 'node:async_hooks';
 import type { DeliveryContext, EmissionAdapter } from '../emission/adapter.js';
-import type { Destination, SingleCall } from '../emission/destination.js';
+import type { Destination, Shared, SingleCall } from '../emission/destination.js';
 import type { Emission } from '../emission/emission.js';
 import type { Transact, TransactionSource } from '../emission/transaction-source.js';
 import { Pattern, type EmissionPattern } from '../emission/pattern.js';
@@ -68,7 +68,12 @@ export interface Invoker {
   /** Resolves when the call has ended, or rejects as it failed. */
   invoke(handler: Handler, emission: Emission, call: DeliveryContext): void | Promise<void>;
   /** The same for a call that is told when it has ended, and may be one of several for the emission; returns whether it goes on. */
-  handle(handler: Handler, emission: Emission, call: SingleCall, isShared: boolean): boolean;
+  handle(
+    handler: Handler,
+    emission: Emission,
+    call: SingleCall,
+    shared: Shared | undefined,
+  ): boolean;
 }
 
 /** One handler: what it takes, where it lives, how it is served. To the pipeline it is a destination like any other. */
@@ -102,8 +107,8 @@ export class Handler implements Destination {
     };
   }
 
-  handle(emission: Emission, call: SingleCall, isShared: boolean): boolean {
-    return this.#invoker.handle(this, emission, call, isShared);
+  handle(emission: Emission, call: SingleCall, shared: Shared | undefined): boolean {
+    return this.#invoker.handle(this, emission, call, shared);
   }
 
   /** Runs work in a transaction, for calls that have none of their own. */

@@ -1,6 +1,5 @@
 import type { SingleCall } from '../emission/destination.js';
 import type { Emission } from '../emission/emission.js';
-import { NO_KEYS } from './backlog.js';
 
 /** Who makes attempts, and is told how each that went on has ended. */
 export interface AttemptOwner {
@@ -32,8 +31,8 @@ export class Attempt implements SingleCall {
   declare readonly attempt: number;
   /** Said by a handler that the emission does not concern. */
   declare isIgnored: boolean;
-  /** What is busy meanwhile. */
-  declare keys: ReadonlySet<string>;
+  /** What is busy while it goes on. */
+  declare keys: ReadonlySet<string> | undefined;
   /** Its slot among those under way; -1: it is not. */
   declare at: number;
   declare private readonly owner: AttemptOwner;
@@ -53,12 +52,13 @@ export class Attempt implements SingleCall {
     of: Emission | readonly Emission[] | undefined,
     timed: boolean,
   ) {
+    // First, as V8 looks what it is: then what follows is stored in one go.
+    this.of = of;
+    this.owner = owner;
     this.attempt = attempt;
     this.isIgnored = false;
-    this.keys = NO_KEYS;
+    this.keys = undefined;
     this.at = -1;
-    this.owner = owner;
-    this.of = of;
     this.started = timed ? performance.now() : undefined;
     this.abortion = undefined;
   }

@@ -1,11 +1,12 @@
 import { asyncScope } from '../emission/async-scope.js';
 import type { Clock } from '../emission/clock.js';
-import type { Destination } from '../emission/destination.js';
+import type { Destination, Shared } from '../emission/destination.js';
 import { PartialDeliveryError } from '../emission/emission.errors.js';
 import { isExpired, type Emission } from '../emission/emission.js';
 import { isThenable } from '../emission/is-thenable.js';
 import { AttemptContext } from './attempt.context.js';
 import { Attempt, type AttemptOwner } from './attempt.js';
+import { NO_KEYS } from './backlog.js';
 import { backoff } from './backoff.js';
 import type { ConsumerReport } from './consumer.report.js';
 import { DeliveryTimeoutError, ShutdownError } from './pipeline.errors.js';
@@ -57,7 +58,7 @@ export class Calls implements AttemptOwner {
     return this.destination.name;
   }
 
-  /** How many there are; one that waits to be retried counts. */
+  /** How many there are, but for those that `handle` makes, until they go on; one that waits to be retried counts. */
   get count(): number {
     return this.underWay;
   }
@@ -85,13 +86,12 @@ export class Calls implements AttemptOwner {
    * Gives one emission to a destination that handles them one at a time; says nothing when that is done at once, as it is by
    * most handlers, and goes on like every call otherwise. Returns whether it goes on.
    */
-  handle(emission: Emission, isShared: boolean): boolean {
-    this.underWay++;
+  handle(emission: Emission, shared: Shared | undefined): boolean {
     this.undelivered++;
     const call = new Attempt(this, 1, emission, this.report.isHeard());
     let goesOn: boolean;
     try {
-      goesOn = this.destination.handle!(emission, call, isShared);
+      goesOn = this.destination.handle!(emission, call, shared);
     } catch (error) {
       this.threw(call, emission, error);
       return false;
@@ -103,7 +103,6 @@ export class Calls implements AttemptOwner {
 
   private returned(call: Attempt, emission: Emission): void {
     if (this.aborted) return;
-    this.underWay--;
     this.undelivered--;
     this.report.handled(emission, call);
   }
@@ -146,7 +145,8 @@ export class Calls implements AttemptOwner {
       call.abort(new ShutdownError());
       return false;
     }
-    if (emission.key !== undefined) call.keys = this.caller.occupy(emission);
+    this.underWay++;
+    call.keys = emission.key === undefined ? NO_KEYS : this.caller.occupy(emission);
     this.start(call);
     return true;
   }
@@ -154,7 +154,7 @@ export class Calls implements AttemptOwner {
   /** Returns whether it goes on. */
   private call(batch: readonly Emission[], call: Attempt): boolean {
     const { adapter, handle } = this.destination;
-    if (handle !== undefined) return this.destination.handle!(batch[0]!, call, false);
+    if (handle !== undefined) return this.destination.handle!(batch[0]!, call, undefined);
     // What an adapter puts into its async context stays there.
     const scope = asyncScope('nestjs-emissions:delivery');
     const context = new AttemptContext(call);
@@ -186,7 +186,7 @@ export class Calls implements AttemptOwner {
     if (!this.ends(call)) return;
     this.report.delivered(call);
     this.undelivered -= call.size;
-    this.over(call.keys);
+    this.over(call.keys!);
   }
 
   failed(call: Attempt, error: unknown): void {
@@ -207,13 +207,13 @@ export class Calls implements AttemptOwner {
       this.report.delivered(call, delivered);
       this.undelivered -= delivered.length;
     }
-    if (failed.length === 0) return this.over(call.keys);
+    if (failed.length === 0) return this.over(call.keys!);
     if (failed.length < batch.length) this.caller.progressed();
     if (call.attempt < this.destination.options.retry.attempts)
       return this.retry(call, failed, error);
     this.report.failed('deliver', failed, error, call);
     this.undelivered -= failed.length;
-    this.over(call.keys);
+    this.over(call.keys!);
   }
 
   private retry(call: Attempt, failed: readonly Emission[], error: unknown): void {
@@ -221,7 +221,7 @@ export class Calls implements AttemptOwner {
     this.report.retried(failed, error, call, delayMs);
     const again = (): void => {
       this.retries.delete(timer);
-      this.deliver(failed, call.keys, call.attempt + 1);
+      this.deliver(failed, call.keys!, call.attempt + 1);
     };
     const timer = this.caller.outside(() => setTimeout(again, delayMs));
     this.retries.set(timer, failed);

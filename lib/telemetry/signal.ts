@@ -41,16 +41,17 @@ export function adaptersAreHeard(): boolean {
 
 /** The same for calls of handlers. */
 export function handlersAreHeard(): boolean {
-  return successIsHeard() || failureIsHeard();
+  return (
+    succeeded.hasSubscribers ||
+    ignored.hasSubscribers ||
+    handlerFailed.hasSubscribers ||
+    handlerRetried.hasSubscribers
+  );
 }
 
 /** The same for those of them that succeed, or have nothing to do. */
 export function successIsHeard(): boolean {
   return succeeded.hasSubscribers || ignored.hasSubscribers;
-}
-
-function failureIsHeard(): boolean {
-  return handlerFailed.hasSubscribers || handlerRetried.hasSubscribers;
 }
 
 /** Sends a signal. The message is put together only when somebody listens, and a listener that throws harms nobody. */

@@ -435,13 +435,14 @@ describe('The unit that handlers share which return at once', () => {
     const buffers = new BufferContext(() => {}, 10);
     const scope = new HandlingScope(buffers);
     const emission = { name: 'a', payload: 1 } as Emission<never>;
+    const shared = { left: undefined };
     const units: unknown[] = [];
     const call = (within: () => void = () => {}): void => {
       const method = (): void => {
         units.push(buffers.current());
         within();
       };
-      scope.callNext(emission, { handle: method }, {} as HandlerContext, rules);
+      scope.callNext(emission, { handle: method }, {} as HandlerContext, rules, shared);
     };
     call();
     call();
@@ -460,13 +461,15 @@ describe('The unit that handlers share which return at once', () => {
     const unitsOf = (shares: boolean, keeps: boolean): unknown[] => {
       const buffers = new BufferContext(() => {}, 10);
       const scope = new HandlingScope(buffers, shares);
+      const shared = { left: undefined };
       const units: unknown[] = [];
-      const handle = (): void => void units.push(buffers.current());
+      const handle = (): unknown => {
+        units.push(buffers.current());
+        return IGNORED;
+      };
+      const ruled = { ...rules, keeps: () => keeps };
       for (let i = 0; i < 2; i++)
-        scope.callNext(emission, { handle }, {} as HandlerContext, {
-          ...rules,
-          keeps: () => keeps,
-        });
+        scope.callNext(emission, { handle }, {} as HandlerContext, ruled, shared);
       return units;
     };
     const [first, second] = unitsOf(true, false);
@@ -476,23 +479,11 @@ describe('The unit that handlers share which return at once', () => {
     expect(other).not.toBe(apart);
   });
 
-  it('is forgotten with the next emission, also when that is for one handler alone', () => {
-    const buffers = new BufferContext(() => {}, 10);
-    const scope = new HandlingScope(buffers);
-    const [shared, lone] = [1, 2].map((payload) => ({ name: 'a', payload }) as Emission<never>);
-    const units: unknown[] = [];
-    const handle = (): void => void units.push(buffers.current());
-    scope.callNext(shared!, { handle }, {} as HandlerContext, rules);
-    scope.call(lone!, { handle }, {} as HandlerContext, rules);
-    scope.callNext(shared!, { handle }, {} as HandlerContext, rules);
-
-    expect(units[2]).not.toBe(units[0]);
-  });
-
   it('is given to nobody else once somebody has begun a buffer in it', () => {
     const buffers = new BufferContext(() => {}, 10);
     const scope = new HandlingScope(buffers);
     const emission = { name: 'a', payload: 1 } as Emission<never>;
+    const shared = { left: undefined };
     const units: unknown[] = [];
     let enter: (work: () => void) => void = () => {};
     const call = (): void => {
@@ -500,7 +491,7 @@ describe('The unit that handlers share which return at once', () => {
         units.push(buffers.current());
         enter = AsyncResource.bind((work: () => void) => work());
       };
-      scope.callNext(emission, { handle: method }, {} as HandlerContext, rules);
+      scope.callNext(emission, { handle: method }, {} as HandlerContext, rules, shared);
     };
     call();
     call();

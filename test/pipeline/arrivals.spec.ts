@@ -120,9 +120,10 @@ describe('What arrives for handlers', () => {
     expect(seen).toEqual([1, 3, 2]);
   });
 
-  it('is said to be shared where others get it too', async () => {
+  it('comes with something to share where others get it too, which is its own', async () => {
     using bench = new Bench();
     const told: string[] = [];
+    const things: unknown[] = [];
     for (const [name, wanted] of [
       ['a', ['one', 'both']],
       ['b', ['both']],
@@ -132,16 +133,22 @@ describe('What arrives for handlers', () => {
       };
       bench.serveAs(Object.assign(new RecordingAdapter(), wants), {
         ...{ name, consumer: { batchSize: 1 } },
-        handle: (emission, _call, isShared) => {
-          told.push(`${name}: ${emission.name} ${isShared ? 'shared' : 'alone'}`);
+        handle: (emission, _call, shared) => {
+          told.push(`${name}: ${emission.name} ${shared === undefined ? 'alone' : 'shared'}`);
+          if (shared !== undefined) things.push(shared);
           return false;
         },
       });
     }
-    void bench.pipeline.offer([bench.emission('one'), bench.emission('both')]);
+    void bench.pipeline.offer(['one', 'both', 'both'].map((each) => bench.emission(each)));
     await bench.settled();
 
-    expect(told).toEqual(['a: one alone', 'a: both shared', 'b: both shared']);
+    const both = ['a: both shared', 'b: both shared'];
+    expect(told).toEqual(['a: one alone', ...both, ...both]);
+    const [first, second, third, fourth] = things;
+    expect(second).toBe(first);
+    expect(fourth).toBe(third);
+    expect(third).not.toBe(first);
   });
 
   it('counts as pending, and what does not fit waits', async () => {
@@ -170,6 +177,18 @@ describe('What arrives for handlers', () => {
     expect(log.all.map(({ message }) => message)).toEqual([
       expect.objectContaining({ reason: 'removed', consumer: 'second', count: 3 }),
     ]);
+  });
+
+  it('lets a handler remove itself, which is over when its call is', async () => {
+    using bench = new Bench();
+    let removed: Promise<boolean> | undefined;
+    serve(bench, 'leaving', ({ payload }) => {
+      if (payload === 3) removed = bench.pipeline.remove('handler', 'leaving');
+    });
+    await bench.commit(3);
+    await bench.settled();
+
+    expect(await removed).toBe(true);
   });
 
   it('reaches those behind a handler that removes one it is not for', async () => {
