@@ -1,15 +1,17 @@
-// Runs the benchmarks: `npm run bench` all of them, `npm run bench -- emit` one, `--rounds 9` for more rounds.
+// Runs the benchmarks: `npm run bench` all of them, `npm run bench -- emit` one, `--rounds 9` for more rounds;
+// `npm run bench -- emit --instructions --only 3×sync` counts instructions instead.
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { countInstructions } from './harness/instructions.mjs';
 import { measure } from './harness/rounds.mjs';
 import { describeMachine, printReport } from './harness/report.mjs';
 
 const here = import.meta.dirname;
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { rounds: { type: 'string' }, only: { type: 'string' } },
+  options: { rounds: { type: 'string' }, only: { type: 'string' }, instructions: { type: 'boolean' } },
 });
 const all = readdirSync(here)
   .filter((file) => file.endsWith('.mjs') && file !== 'run.mjs')
@@ -21,6 +23,17 @@ if (unknown !== undefined) {
 }
 if (!existsSync(join(here, 'node_modules'))) {
   execFileSync('npm', ['ci', '--loglevel=error'], { cwd: here, stdio: 'inherit' });
+}
+
+if (values.instructions) {
+  if (positionals.length !== 1 || positionals[0] !== 'emit') {
+    console.error(`Only emissions can be counted: npm run bench -- emit --instructions --only '3×sync'.`);
+    process.exit(2);
+  }
+  const { default: question } = await import('./emit.mjs');
+  for (const [key, count] of Object.entries(await countInstructions('emit', question, values.only)))
+    console.log(`${key.padEnd(32)} ${count.toLocaleString('en').padStart(9)} instructions an emission`);
+  process.exit(0);
 }
 
 const machine = describeMachine();

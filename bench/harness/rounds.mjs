@@ -9,10 +9,7 @@ const worker = join(import.meta.dirname, 'worker.mjs');
 
 /** The figures of each contender, one a round. */
 export async function measure(name, question, { rounds = question.rounds ?? 5, only } = {}) {
-  const contenders = Object.keys(question.contenders).filter((key) => only === undefined || key.includes(only));
-  if (contenders.length === 0) {
-    throw new Error(`No contender of ${name} has '${only}' in its name. There are: ${Object.keys(question.contenders).join(' · ')}.`);
-  }
+  const contenders = contendersOf(name, question, only);
   const figures = Object.fromEntries(contenders.map((key) => [key, []]));
   for (let round = 1; round <= Number(rounds); round++) {
     for (const key of contenders) {
@@ -22,6 +19,14 @@ export async function measure(name, question, { rounds = question.rounds ?? 5, o
   }
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
   return figures;
+}
+
+/** Those whose name has `only` in it. */
+export function contendersOf(name, question, only) {
+  const all = Object.keys(question.contenders);
+  const contenders = all.filter((key) => only === undefined || key.includes(only));
+  if (contenders.length > 0) return contenders;
+  throw new Error(`No contender of ${name} has '${only}' in its name. There are: ${all.join(' · ')}.`);
 }
 
 async function runOnce(name, key, question) {

@@ -1,4 +1,4 @@
-import type { Shared } from '../emission/destination.js';
+import type { UnitSlot } from '../emission/destination.js';
 import type { Emission } from '../emission/emission.js';
 import { isThenable } from '../emission/is-thenable.js';
 import type { BoundHandler, HandlerContext } from '../handlers/handler.js';
@@ -11,11 +11,13 @@ import { Handling, type Surroundings } from './handling.js';
  * Calls handlers in units of work, and sees to it that what they emitted is committed or discarded.
  *
  * ```
- *   callNext ──▶ the unit the handler before has left ──┐
- *      │                                                ├──▶ returned ──▶ committed or discarded ──▶ left for the next
- *      └──none──▶ callFirst ──▶ one that may be left ───┘       │
- *                                                               └──promise──▶ waited for ──▶ committed or discarded
- *   call ──▶ one for this call alone ──▶ returned ...
+ *   callNext ──▶ the unit that the handler before has left ──┬──at once──▶ committed ──▶ left for the next
+ *      │                                                     │    │
+ *      └─none─▶ callFirst ──▶ a unit that may be left ───────┤    └──failed, ignored──▶ discarded
+ *                   │                                        │
+ *                   │ units are not shared                   └──promise──▶ waited for ──▶ committed or discarded
+ *                   ▼                                                          ▲
+ *                 call ──▶ a unit for this call alone ─────────────────────────┘
  * ```
  */
 export class HandlingScope implements InvocationScope {
@@ -65,12 +67,12 @@ export class HandlingScope implements InvocationScope {
     method: BoundHandler,
     context: C,
     rules: CallRules<C>,
-    shared: Shared,
+    slot: UnitSlot,
   ): boolean {
-    // Nobody else leaves anything there.
-    const left = shared.left as Handling | undefined;
+    // Only this class puts something there.
+    const left = slot.unit as Handling | undefined;
     if (left === undefined || !left.take())
-      return this.callFirst(emission, method, context, rules, shared);
+      return this.callFirst(emission, method, context, rules, slot);
     let result: unknown;
     try {
       result = left.again(method, context);
@@ -80,7 +82,7 @@ export class HandlingScope implements InvocationScope {
     }
     // So it is with most: nothing returned, nothing emitted.
     if (result !== undefined || !left.leaveUntouched(this.committed))
-      return this.returned(result, left, context, rules, shared);
+      return this.returned(result, left, context, rules, slot);
     rules.over(undefined, context, emission);
     return false;
   }
@@ -91,7 +93,7 @@ export class HandlingScope implements InvocationScope {
     method: BoundHandler,
     context: C,
     rules: CallRules<C>,
-    shared: Shared,
+    slot: UnitSlot,
   ): boolean {
     if (!this.shares) return this.call(emission, method, context, rules);
     const handling = new Handling(emission, this.outside);
@@ -102,9 +104,10 @@ export class HandlingScope implements InvocationScope {
       handling.discard(this.terminated);
       throw error;
     }
+    // As in `callNext`. Nobody can have given the call up meanwhile: it is not among those that go on.
     if (result !== undefined || !handling.leaveUntouched(this.committed))
-      return this.returned(result, handling, context, rules, shared);
-    shared.left = handling;
+      return this.returned(result, handling, context, rules, slot);
+    slot.unit = handling;
     rules.over(undefined, context, emission);
     return false;
   }
@@ -115,7 +118,7 @@ export class HandlingScope implements InvocationScope {
     handling: Handling,
     context: C,
     rules: CallRules<C>,
-    shared: Shared,
+    slot: UnitSlot,
   ): boolean {
     try {
       if (isThenable(result)) {
@@ -128,7 +131,7 @@ export class HandlingScope implements InvocationScope {
     }
     if (!this.isOver(result, handling, context, rules)) return true;
     handling.leave();
-    shared.left = handling;
+    slot.unit = handling;
     return false;
   }
 
@@ -158,7 +161,7 @@ export class HandlingScope implements InvocationScope {
     rules: CallRules<C>,
   ): void {
     rules.paced(context, true);
-    const returned = (result: unknown): void => {
+    const resolved = (result: unknown): void => {
       let committed: Promise<unknown> | undefined;
       try {
         committed = this.settle(handling, rules.keeps(result, context));
@@ -172,8 +175,10 @@ export class HandlingScope implements InvocationScope {
       handling.discard(this.terminated);
       rules.failed(error, context);
     };
-    // As `await` does: a `then` that a promise has of its own, and which may call back at once, is not asked.
-    void Promise.prototype.then.call(Promise.resolve(pending), returned, threw);
+    // As with `await`, a `then` that a promise has of its own, which may call back at once or never, is not asked. V8 inlines the first way.
+    const promise = Promise.resolve(pending);
+    if (promise.then === Promise.prototype.then) void promise.then(resolved, threw);
+    else void Promise.prototype.then.call(promise, resolved, threw);
   }
 
   private waitForCommit<C extends HandlerContext>(

@@ -8,9 +8,9 @@ export interface SingleCall extends DeliveryContext {
   failed(error: unknown): void;
 }
 
-/** What the calls of one emission's handlers have in common, which follow one another: whoever makes them leaves there what the next can use. */
-export interface Shared {
-  left: object | undefined;
+/** Where a handler leaves its unit of work for the next one of the same emission, if both can do with one. */
+export interface UnitSlot {
+  unit: object | undefined;
 }
 
 /** What the pipeline serves with a consumer of its own: an adapter or a handler, with the names it takes. */
@@ -23,11 +23,11 @@ export interface Destination {
    * The same as the adapter's `deliver` for a destination that takes one emission at a time and sees to it itself that each call
    * has an async context of its own. Called in its place where there is one.
    *
-   * @param shared when others get the emission with it, one after another: they may share what a call needs
+   * @param slot when others get the emission too, one after another; the same for each
    * @returns whether the call goes on; when it ends, `call` is told
    * @throws what failed at once
    */
-  handle?(emission: Emission, call: SingleCall, shared: Shared | undefined): boolean;
+  handle?(emission: Emission, call: SingleCall, slot: UnitSlot | undefined): boolean;
   readonly options: ConsumerOptions;
   /** 0 (first) to 9: who is served first when several wait. */
   readonly priority: number;

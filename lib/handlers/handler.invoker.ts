@@ -1,4 +1,4 @@
-import type { Shared } from '../emission/destination.js';
+import type { UnitSlot } from '../emission/destination.js';
 import type { Emission } from '../emission/emission.js';
 import { Tracing, type Tracer } from '../emission/tracing.js';
 import type { Transact } from '../emission/transaction-source.js';
@@ -37,7 +37,7 @@ export interface InvocationScope {
     method: BoundHandler,
     context: C,
     rules: CallRules<C>,
-    shared: Shared,
+    slot: UnitSlot,
   ): boolean;
 }
 
@@ -45,7 +45,7 @@ export interface InvocationScope {
 export interface CallRules<C extends HandlerContext> {
   /** A call returned at once that was alone in its unit, or one has to be waited for. */
   paced(context: C, waits: boolean): void;
-  /** Whether what the handler emitted counts; not asked when it emitted and returned nothing. */
+  /** Whether what the handler emitted counts; hardly asked of one that needed no buffer and returned nothing. */
   keeps(result: unknown, context: C): boolean;
   /** The handler has succeeded or ignored the emission; what it emitted is committed or discarded. */
   over(result: unknown, context: C, emission: Emission): void;
@@ -93,14 +93,14 @@ export class HandlerInvoker implements Invoker {
     handler: Handler,
     emission: Emission,
     call: ToldCall,
-    shared: Shared | undefined,
+    slot: UnitSlot | undefined,
   ): boolean {
     const context = new CallContext(call, handler);
     const { bound } = handler;
     if (bound === undefined) return this.callBuilt(handler, emission, context, undefined);
     const method = this.traced(bound);
-    return shared !== undefined && handler.isPrompt === true
-      ? this.scope.callNext(emission, method, context, RULES, shared)
+    return slot !== undefined && handler.isPrompt === true
+      ? this.scope.callNext(emission, method, context, RULES, slot)
       : this.scope.call(emission, method, context, RULES);
   }
 
@@ -151,6 +151,7 @@ const RULES: CallRules<CallContext> = {
   keeps: (result, context) => !isIgnored(result) && CallContext.callOf(context).aborted !== true,
 
   over: (result, context, emission) => {
+    // Where V8 knows that nothing was returned, this is nothing at all (5 of some 480 instructions a call).
     if (result !== undefined && isIgnored(result)) CallContext.callOf(context).isIgnored = true;
     if (successIsHeard()) signalOver(result, context, emission);
   },

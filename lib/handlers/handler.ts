@@ -1,6 +1,6 @@
 import type { AsyncResource } from 'node:async_hooks';
 import type { DeliveryContext, EmissionAdapter } from '../emission/adapter.js';
-import type { Destination, Shared, SingleCall } from '../emission/destination.js';
+import type { Destination, SingleCall, UnitSlot } from '../emission/destination.js';
 import type { Emission } from '../emission/emission.js';
 import type { Transact, TransactionSource } from '../emission/transaction-source.js';
 import { Pattern, type EmissionPattern } from '../emission/pattern.js';
@@ -72,7 +72,7 @@ export interface Invoker {
     handler: Handler,
     emission: Emission,
     call: SingleCall,
-    shared: Shared | undefined,
+    slot: UnitSlot | undefined,
   ): boolean;
 }
 
@@ -107,8 +107,8 @@ export class Handler implements Destination {
     };
   }
 
-  handle(emission: Emission, call: SingleCall, shared: Shared | undefined): boolean {
-    return this.#invoker.handle(this, emission, call, shared);
+  handle(emission: Emission, call: SingleCall, slot: UnitSlot | undefined): boolean {
+    return this.#invoker.handle(this, emission, call, slot);
   }
 
   /** Runs work in a transaction, for calls that have none of their own. */

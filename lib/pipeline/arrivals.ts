@@ -37,9 +37,9 @@ export class Arrivals {
     for (let given = 1; this.waiting; given++) {
       const emission = this.#next();
       let goesOn = false;
-      const shared = this.#share.arriving > 1 ? { left: undefined } : undefined;
+      const slot = this.#share.arriving > 1 ? { unit: undefined } : undefined;
       while (this.#taker < this.#share.takers.length)
-        if (this.#share.takers[this.#taker++]!.receive(emission, shared)) goesOn = true;
+        if (this.#share.takers[this.#taker++]!.receive(emission, slot)) goesOn = true;
       if (goesOn && ++underWay === AT_ONCE) break;
       // After 1, 2, 4 … 64, 128, 192 …: the clock costs as much as a quick handler.
       const asks = given < 64 ? (given & (given - 1)) === 0 : (given & 63) === 0;

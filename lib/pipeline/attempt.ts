@@ -31,7 +31,7 @@ export class Attempt implements SingleCall {
   declare readonly attempt: number;
   /** Said by a handler that the emission does not concern. */
   declare isIgnored: boolean;
-  /** What is busy while it goes on. */
+  /** What is busy meanwhile; undefined: nothing. */
   declare keys: ReadonlySet<string> | undefined;
   /** Its slot among those under way; -1: it is not. */
   declare at: number;
@@ -52,7 +52,7 @@ export class Attempt implements SingleCall {
     of: Emission | readonly Emission[] | undefined,
     timed: boolean,
   ) {
-    // First, as V8 looks what it is: then what follows is stored in one go.
+    // First what V8 makes sure of before it stores it: the rest is then stored once, not as `undefined` before (10 of some 480 instructions).
     this.of = of;
     this.owner = owner;
     this.attempt = attempt;

@@ -1,6 +1,6 @@
 import { asyncScope } from '../emission/async-scope.js';
 import type { Clock } from '../emission/clock.js';
-import type { Destination, Shared } from '../emission/destination.js';
+import type { Destination, UnitSlot } from '../emission/destination.js';
 import { PartialDeliveryError } from '../emission/emission.errors.js';
 import { isExpired, type Emission } from '../emission/emission.js';
 import { isThenable } from '../emission/is-thenable.js';
@@ -58,7 +58,7 @@ export class Calls implements AttemptOwner {
     return this.destination.name;
   }
 
-  /** How many there are, but for those that `handle` makes, until they go on; one that waits to be retried counts. */
+  /** How many there are; one that waits to be retried counts. */
   get count(): number {
     return this.underWay;
   }
@@ -86,12 +86,13 @@ export class Calls implements AttemptOwner {
    * Gives one emission to a destination that handles them one at a time; says nothing when that is done at once, as it is by
    * most handlers, and goes on like every call otherwise. Returns whether it goes on.
    */
-  handle(emission: Emission, shared: Shared | undefined): boolean {
+  handle(emission: Emission, slot: UnitSlot | undefined): boolean {
+    this.underWay++;
     this.undelivered++;
     const call = new Attempt(this, 1, emission, this.report.isHeard());
     let goesOn: boolean;
     try {
-      goesOn = this.destination.handle!(emission, call, shared);
+      goesOn = this.destination.handle!(emission, call, slot);
     } catch (error) {
       this.threw(call, emission, error);
       return false;
@@ -103,6 +104,7 @@ export class Calls implements AttemptOwner {
 
   private returned(call: Attempt, emission: Emission): void {
     if (this.aborted) return;
+    this.underWay--;
     this.undelivered--;
     this.report.handled(emission, call);
   }
@@ -122,7 +124,11 @@ export class Calls implements AttemptOwner {
     for (const attempt of this.running.clear()) attempt.abort(new ShutdownError());
   }
 
-  private deliver(batch: readonly Emission[], keys: ReadonlySet<string>, attempt: number): void {
+  private deliver(
+    batch: readonly Emission[],
+    keys: ReadonlySet<string> | undefined,
+    attempt: number,
+  ): void {
     // Frozen: how many there are is needed afterwards, and retries deliver what is left of it.
     const alive = Object.freeze(this.withoutExpired(batch));
     if (alive.length === 0) return this.over(keys);
@@ -145,8 +151,7 @@ export class Calls implements AttemptOwner {
       call.abort(new ShutdownError());
       return false;
     }
-    this.underWay++;
-    call.keys = emission.key === undefined ? NO_KEYS : this.caller.occupy(emission);
+    if (emission.key !== undefined) call.keys = this.caller.occupy(emission);
     this.start(call);
     return true;
   }
@@ -186,7 +191,7 @@ export class Calls implements AttemptOwner {
     if (!this.ends(call)) return;
     this.report.delivered(call);
     this.undelivered -= call.size;
-    this.over(call.keys!);
+    this.over(call.keys);
   }
 
   failed(call: Attempt, error: unknown): void {
@@ -207,13 +212,13 @@ export class Calls implements AttemptOwner {
       this.report.delivered(call, delivered);
       this.undelivered -= delivered.length;
     }
-    if (failed.length === 0) return this.over(call.keys!);
+    if (failed.length === 0) return this.over(call.keys);
     if (failed.length < batch.length) this.caller.progressed();
     if (call.attempt < this.destination.options.retry.attempts)
       return this.retry(call, failed, error);
     this.report.failed('deliver', failed, error, call);
     this.undelivered -= failed.length;
-    this.over(call.keys!);
+    this.over(call.keys);
   }
 
   private retry(call: Attempt, failed: readonly Emission[], error: unknown): void {
@@ -221,13 +226,13 @@ export class Calls implements AttemptOwner {
     this.report.retried(failed, error, call, delayMs);
     const again = (): void => {
       this.retries.delete(timer);
-      this.deliver(failed, call.keys!, call.attempt + 1);
+      this.deliver(failed, call.keys, call.attempt + 1);
     };
     const timer = this.caller.outside(() => setTimeout(again, delayMs));
     this.retries.set(timer, failed);
   }
 
-  private over(keys: ReadonlySet<string>): void {
+  private over(keys: ReadonlySet<string> = NO_KEYS): void {
     this.underWay--;
     this.caller.over(keys);
   }

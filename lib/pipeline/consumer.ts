@@ -1,7 +1,7 @@
 // Not the global one: a test that stops the clock does not mean to stop deliveries.
 import { performance } from 'node:perf_hooks';
 import type { Clock } from '../emission/clock.js';
-import type { Destination, Shared } from '../emission/destination.js';
+import type { Destination, UnitSlot } from '../emission/destination.js';
 import { isExpired, type Emission } from '../emission/emission.js';
 import { isInterested } from '../emission/interest.js';
 import { Backlog, NO_KEYS } from './backlog.js';
@@ -72,8 +72,8 @@ export class Consumer implements Runnable, Caller {
   private closed: 'removed' | 'shutdown' | undefined;
   private spent = false;
   private idle: (() => void) | undefined;
-  /** Nothing is queued and nobody waits until it is idle: known, so that it needs not be found out with each call. */
-  private isCalm = false;
+  /** Nothing is queued, and nobody waits until it is idle: finding that out anew is a twenty-fifth of what a call costs. */
+  private nothingWaits = false;
 
   constructor(
     readonly destination: Destination,
@@ -141,7 +141,7 @@ export class Consumer implements Runnable, Caller {
   /** Calls back when nothing is pending any more. */
   onIdle(idle: () => void): void {
     this.idle = idle;
-    this.isCalm = false;
+    this.nothingWaits = false;
   }
 
   /** Asks the destination whether it wants the emission; one that throws does not get it, and the failure is signalled. */
@@ -202,25 +202,25 @@ export class Consumer implements Runnable, Caller {
   /**
    * An emission it keeps room for arrives: it is handled at once when nothing stands before it. Returns whether that goes on.
    *
-   * @param shared what its calls have in common, when it arrives at others too
+   * @param slot when it arrives at others too
    */
-  receive(emission: Emission, shared: Shared | undefined): boolean {
+  receive(emission: Emission, slot: UnitSlot | undefined): boolean {
     if (!this.singly || this.closed !== undefined) return false;
     if (!this.isFreeFor(emission)) {
       this.queue(emission);
       return false;
     }
     this.reserved--;
-    const goesOn = this.calls.handle(emission, shared);
-    if (!this.isCalm) this.catchUp();
+    const goesOn = this.calls.handle(emission, slot);
+    if (!this.nothingWaits) this.catchUp();
     return goesOn;
   }
 
-  /** While it was called, it was removed, or given what it had no call free for: seldom, so that it stands apart (CONTRIBUTING.md). */
+  /** After a call while something waits, or may: what is queued gets its turn. Seldom, so that it stands apart (CONTRIBUTING.md). */
   private catchUp(): void {
     if (this.pending === 0) this.idle?.();
     if (this.backlog.length > 0) this.wake();
-    else this.isCalm = this.idle === undefined;
+    else this.nothingWaits = this.idle === undefined;
   }
 
   /** Queues an emission it keeps room for. */
@@ -252,7 +252,7 @@ export class Consumer implements Runnable, Caller {
 
   private enqueue(emission: Emission): void {
     this.backlog.push(emission);
-    this.isCalm = false;
+    this.nothingWaits = false;
     if (emission.ttlMs !== undefined) this.expiry.expect(expiryOf(emission));
   }
 
@@ -371,7 +371,7 @@ export class Consumer implements Runnable, Caller {
 
   private isFreeFor(emission: Emission): boolean {
     return (
-      (this.isCalm || this.backlog.length === 0) &&
+      (this.nothingWaits || this.backlog.length === 0) &&
       this.calls.count < this.concurrency &&
       emission.ttlMs === undefined &&
       (emission.key === undefined || !this.backlog.isBusy(emission.key))

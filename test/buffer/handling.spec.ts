@@ -435,14 +435,14 @@ describe('The unit that handlers share which return at once', () => {
     const buffers = new BufferContext(() => {}, 10);
     const scope = new HandlingScope(buffers);
     const emission = { name: 'a', payload: 1 } as Emission<never>;
-    const shared = { left: undefined };
+    const slot = { unit: undefined };
     const units: unknown[] = [];
     const call = (within: () => void = () => {}): void => {
       const method = (): void => {
         units.push(buffers.current());
         within();
       };
-      scope.callNext(emission, { handle: method }, {} as HandlerContext, rules, shared);
+      scope.callNext(emission, { handle: method }, {} as HandlerContext, rules, slot);
     };
     call();
     call();
@@ -456,12 +456,34 @@ describe('The unit that handlers share which return at once', () => {
     expect(units[3]).not.toBe(units[2]);
   });
 
+  it('is also that of handlers after one that returned or emitted something', () => {
+    const buffers = new BufferContext(() => {}, 10);
+    const scope = new HandlingScope(buffers);
+    const emission = { name: 'a', payload: 1 } as Emission<never>;
+    const slot = { unit: undefined };
+    const units: unknown[] = [];
+    const call = (within: () => unknown): void => {
+      const handle = (): unknown => {
+        units.push(buffers.current());
+        return within();
+      };
+      scope.callNext(emission, { handle }, {} as HandlerContext, rules, slot);
+    };
+    call(() => 'done');
+    call(() => buffers.current()!.buffer!.add({ name: 'b' } as Emission));
+    call(() => 'done');
+    call(() => undefined);
+
+    expect(new Set(units).size).toBe(1);
+    expect(units).toHaveLength(4);
+  });
+
   it('is that of no handler after one that ignored the emission, or where it matters how each has ended', () => {
     const emission = { name: 'a', payload: 1 } as Emission<never>;
     const unitsOf = (shares: boolean, keeps: boolean): unknown[] => {
       const buffers = new BufferContext(() => {}, 10);
       const scope = new HandlingScope(buffers, shares);
-      const shared = { left: undefined };
+      const slot = { unit: undefined };
       const units: unknown[] = [];
       const handle = (): unknown => {
         units.push(buffers.current());
@@ -469,7 +491,7 @@ describe('The unit that handlers share which return at once', () => {
       };
       const ruled = { ...rules, keeps: () => keeps };
       for (let i = 0; i < 2; i++)
-        scope.callNext(emission, { handle }, {} as HandlerContext, ruled, shared);
+        scope.callNext(emission, { handle }, {} as HandlerContext, ruled, slot);
       return units;
     };
     const [first, second] = unitsOf(true, false);
@@ -483,7 +505,7 @@ describe('The unit that handlers share which return at once', () => {
     const buffers = new BufferContext(() => {}, 10);
     const scope = new HandlingScope(buffers);
     const emission = { name: 'a', payload: 1 } as Emission<never>;
-    const shared = { left: undefined };
+    const slot = { unit: undefined };
     const units: unknown[] = [];
     let enter: (work: () => void) => void = () => {};
     const call = (): void => {
@@ -491,7 +513,7 @@ describe('The unit that handlers share which return at once', () => {
         units.push(buffers.current());
         enter = AsyncResource.bind((work: () => void) => work());
       };
-      scope.callNext(emission, { handle: method }, {} as HandlerContext, rules, shared);
+      scope.callNext(emission, { handle: method }, {} as HandlerContext, rules, slot);
     };
     call();
     call();

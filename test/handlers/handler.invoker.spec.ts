@@ -77,12 +77,13 @@ describe('What a handler does', () => {
     expect(log.all).toHaveLength(1);
   });
 
-  it('counts as success once, also when its promise would call back at once', async () => {
+  it.each([
+    ['at once', (resolve: () => void) => resolve()],
+    ['never', () => {}],
+  ])('counts as success once, also when its promise would call back %s', async (_title, then) => {
     using log = listen(...SIGNALS);
-    using _ = handle(() =>
-      // oxlint-disable-next-line unicorn/no-thenable -- as some libraries give their promises
-      Object.assign(Promise.resolve(), { then: (resolve: () => void) => resolve() }),
-    );
+    // oxlint-disable-next-line unicorn/no-thenable -- as some libraries give their promises
+    using _ = handle(() => Object.assign(Promise.resolve(), { then }));
     await emitAndSettle(running.emissions, 'a');
 
     expect(log.all.map(({ channel }) => channel)).toEqual(['emissions:handler:succeeded']);

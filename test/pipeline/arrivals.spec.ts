@@ -133,9 +133,9 @@ describe('What arrives for handlers', () => {
       };
       bench.serveAs(Object.assign(new RecordingAdapter(), wants), {
         ...{ name, consumer: { batchSize: 1 } },
-        handle: (emission, _call, shared) => {
-          told.push(`${name}: ${emission.name} ${shared === undefined ? 'alone' : 'shared'}`);
-          if (shared !== undefined) things.push(shared);
+        handle: (emission, _call, slot) => {
+          told.push(`${name}: ${emission.name} ${slot === undefined ? 'alone' : 'shared'}`);
+          if (slot !== undefined) things.push(slot);
           return false;
         },
       });
