@@ -45,7 +45,7 @@ export interface InvocationScope {
 export interface CallRules<C extends HandlerContext> {
   /** A call returned at once that was alone in its unit, or one has to be waited for. */
   paced(context: C, waits: boolean): void;
-  /** Whether what the handler emitted counts; hardly asked of one that needed no buffer and returned nothing. */
+  /** Whether what the handler emitted counts; need not be asked of one that needed no buffer and returned nothing. */
   keeps(result: unknown, context: C): boolean;
   /** The handler has succeeded or ignored the emission; what it emitted is committed or discarded. */
   over(result: unknown, context: C, emission: Emission): void;
