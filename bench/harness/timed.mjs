@@ -9,7 +9,7 @@ const COUNTED = Number(process.env.BENCH_EMISSIONS ?? 0);
 
 /** Nanoseconds per emission; `step` makes `per` emissions. */
 export async function time(step, per, finish) {
-  if (COUNTED > 0) return work(step, per, finish);
+  if (COUNTED > 0) return makeCounted(step, per, finish);
   const until = async (ms) => {
     const started = performance.now();
     let count = 0;
@@ -26,7 +26,7 @@ export async function time(step, per, finish) {
   return { figure: ns / count, emitted: warm.count + count };
 }
 
-async function work(step, per, finish) {
+async function makeCounted(step, per, finish) {
   // Time all but stands still: what depends on it is not to depend on how slow it is to be counted.
   let now = 0;
   performance.now = () => (now += 1e-6);

@@ -31,7 +31,7 @@ export interface InvocationScope {
     rules: CallRules<C>,
     outlet?: Outlet,
   ): boolean;
-  /** The same for a handler that will hardly have to be waited for: it may follow others of the same emission in their unit of work. */
+  /** The same for a handler that will hardly have to be waited for: it may follow others of the same emission in the unit of work in `slot`. */
   callNext<C extends HandlerContext>(
     emission: Emission,
     method: BoundHandler,

@@ -52,7 +52,8 @@ export class Attempt implements SingleCall {
     of: Emission | readonly Emission[] | undefined,
     timed: boolean,
   ) {
-    // First what V8 makes sure of before it stores it: the rest is then stored once, not as `undefined` before (10 of some 480 instructions).
+    // First what V8 makes sure of before it stores it: the rest is then stored once, not as `undefined` before (10 of some 480
+    // instructions a call).
     this.of = of;
     this.owner = owner;
     this.attempt = attempt;

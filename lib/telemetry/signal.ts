@@ -39,7 +39,10 @@ export function adaptersAreHeard(): boolean {
   return delivered.hasSubscribers || adapterFailed.hasSubscribers || adapterRetried.hasSubscribers;
 }
 
-/** The same for calls of handlers. Written out: V8 looks at each function of a module anew, but not at its constants (9 of some 480 instructions a call). */
+/**
+ * The same for calls of handlers. Written out: V8 looks at each function of a module anew, but not at its constants (9 of some 480
+ * instructions a call).
+ */
 export function handlersAreHeard(): boolean {
   return (
     succeeded.hasSubscribers ||
