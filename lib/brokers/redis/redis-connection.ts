@@ -7,8 +7,14 @@ export interface NodeRedisClient {
 /** Its second connection. */
 export interface NodeRedisSubscriber {
   connect(): Promise<unknown>;
-  subscribe(channel: string, listener: (message: string) => void): Promise<unknown>;
-  unsubscribe(channel: string): Promise<unknown>;
+  subscribe(
+    channel: string,
+    listener: (message: string, channel: string) => void,
+  ): Promise<unknown>;
+  unsubscribe(
+    channel: string,
+    listener: (message: string, channel: string) => void,
+  ): Promise<unknown>;
   on(event: string, listener: (error: Error) => void): unknown;
   destroy(): void;
 }
@@ -65,22 +71,23 @@ export function redisConnection(client: RedisClient): RedisConnection {
 }
 
 function ofNodeRedis(client: NodeRedisClient): RedisConnection {
-  let listener: RedisListener;
   let subscriber: NodeRedisSubscriber;
+  let hear: Parameters<NodeRedisSubscriber['subscribe']>[1];
   return {
     command: (...command) => client.sendCommand(command),
-    async listen(given) {
-      listener = given;
+    async listen(listener) {
+      hear = (message, channel) => listener.message(channel, message);
       subscriber = client.duplicate();
       subscriber.on('error', (error) => listener.error(error));
       subscriber.on('ready', () => listener.ready());
       await subscriber.connect();
     },
     async subscribe(channel) {
-      await subscriber.subscribe(channel, (message) => listener.message(channel, message));
+      await subscriber.subscribe(channel, hear);
     },
     async unsubscribe(channel) {
-      await subscriber.unsubscribe(channel);
+      // Without the listener, who subscribes before the answer is there would be unsubscribed with it.
+      await subscriber.unsubscribe(channel, hear);
     },
     close: () => subscriber?.destroy(),
   };

@@ -140,6 +140,27 @@ describeOwnRedis('the history in Redis', () => {
     expect(one.offsets()).toEqual([1, 3]);
   });
 
+  it.each(['node-redis', 'ioredis'])(
+    'is told of a tenant that is followed again at once, with a client of %s',
+    async (library) => {
+      fresh();
+      const options = library === 'ioredis' ? { client: io } : {};
+      using one = await process({ pollMs: 60_000, ...options });
+      for (let time = 0; time < 3; time++) {
+        // oxlint-disable-next-line no-await-in-loop
+        await one.history.follow('a');
+        one.history.unfollow('a');
+      }
+      await one.history.follow('a');
+      await one.append(1);
+      await until(() => one.received.length === 1);
+      one.history.unfollow('a');
+      await one.append(2);
+      await rounds(50);
+      expect(one.offsets()).toEqual([1]);
+    },
+  );
+
   it('finds what was published while nobody was connected', async () => {
     fresh();
     using one = await process({ pollMs: 20 });
