@@ -7,7 +7,7 @@ import { Ids } from './ids.js';
 import { quote } from './quote.js';
 import { ShapeBudget } from './shape-budget.js';
 import { ShapedPlace } from './shaped-place.js';
-import { sealed, snapshot } from './snapshot.js';
+import { carefulSnapshot, quickSnapshot, sealed, snapshot } from './snapshot.js';
 import type { TopicRouter } from './topics.js';
 import { Tracing, type Tracer } from './tracing.js';
 
@@ -101,40 +101,46 @@ export class EmissionFactory {
   create(
     name: string,
     payload: unknown,
-    metadata: Readonly<Record<string, unknown>> | undefined,
+    said: Readonly<Record<string, unknown>> | undefined,
     options: EmitOptions | undefined,
     origin: EmissionOrigin,
   ): Emission {
     const { topic, place } = this.#known(name);
     if (options !== undefined) checkOptions(options);
     const deep = this.#options.snapshot === 'deep';
-    const copied = deep ? snapshot(payload, 'payload', place) : payload;
-    const stamped = this.#metadata(metadata, origin.metadata, deep);
+    const quick = deep ? quickSnapshot(payload, place) : undefined;
+    const copied = quick ?? (deep ? carefulSnapshot(payload) : payload);
+    const stamped = this.#metadata(said, origin.metadata, deep);
     const { tracer } = this.#tracing;
     const { cause } = origin;
+    const metadata = tracer === undefined ? stamped : traced(stamped, tracer);
+    // What a payload says may come from a client: it goes behind everything the application says.
+    const tenant =
+      options?.tenant ??
+      this.#tenantIn(stamped) ??
+      origin.tenant ??
+      this.#tenantIn(copied) ??
+      cause?.tenant;
     const occurredAt = this.clock.now();
     const id = this.#ids.next(occurredAt);
+    const correlationId = origin.correlationId ?? cause?.correlationId ?? id;
+    const depth = cause === undefined ? 0 : cause.depth + 1;
     const emission: Emission = {
       id,
       name,
       topic,
       payload: copied,
-      metadata: tracer === undefined ? stamped : traced(stamped, tracer),
-      // What a payload says may come from a client: it goes behind everything the application says.
-      tenant:
-        options?.tenant ??
-        this.#tenantIn(stamped) ??
-        origin.tenant ??
-        this.#tenantIn(copied) ??
-        cause?.tenant,
+      metadata,
+      tenant,
       key: options?.key,
-      correlationId: origin.correlationId ?? cause?.correlationId ?? id,
+      correlationId,
       causationId: cause?.id,
-      depth: cause === undefined ? 0 : cause.depth + 1,
+      depth,
       occurredAt,
     };
     const whole = isPlain(options, origin) ? emission : withTheRest(emission, options, origin);
-    return deep ? sealed(whole) : Object.freeze(whole);
+    // What was copied quickly is frozen; asking whether it is costs as much as freezing the emission.
+    return deep && quick === undefined ? sealed(whole) : Object.freeze(whole);
   }
 
   #known(name: string): KnownName {

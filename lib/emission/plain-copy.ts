@@ -8,9 +8,6 @@ const ARRAY = Array.prototype;
 const MAX_DEPTH = 100;
 const MAX_VALUES = 10_000;
 
-/** Stands for "not plain", as `undefined` could be a value. */
-export const NOT_PLAIN: unique symbol = Symbol('not plain');
-
 let valuesLeft = 0;
 
 /**
@@ -23,55 +20,66 @@ let valuesLeft = 0;
 export function plainCopy<T extends object>(value: T): T | undefined {
   valuesLeft = MAX_VALUES;
   try {
-    const copied = copy(value, 0);
-    return copied === NOT_PLAIN ? undefined : (copied as T);
+    return copy(value, 0) as T | undefined;
   } catch {
     // A getter or a proxy threw: the careful copy tells where.
     return undefined;
   }
 }
 
-/**
- * The same of a value at a place that knows shapes, which may then also be an instance of a class, and whose parts are copied by
- * `copyPart`.
- *
- * @throws what a getter, a proxy or `copyPart` throws
- */
+/** The same of a value at a place that knows shapes, which may then also be an instance of a class: see `shapedPart`. */
 export function shapedCopy(
   value: object,
   place: ShapedPlace,
   copyPart: CopyPart<ShapedPlace>,
-): object | typeof NOT_PLAIN {
-  if (place.depth === 0) valuesLeft = MAX_VALUES;
-  if (place.isDeep) return copy(value, place.depth);
-  if (Array.isArray(value)) return copyArray(value, place.depth, place, copyPart);
-  const { first } = place;
-  // One with more fields than may still be copied would end it all, whether it is the right one or not.
-  if (first !== undefined && first.keys.length <= valuesLeft) {
-    const copied = copyAs(first, value, copyPart);
-    if (copied !== undefined) return copied;
-  }
-  const prototype = getPrototypeOf(value) as object | null;
-  if (prototype === null) return NOT_PLAIN;
-  const shape = place.shapeOf(value, prototype);
-  const copied = shape && copyAs(shape, value, copyPart);
-  return copied ?? copyObject(value, place.depth);
+): object | undefined {
+  valuesLeft = MAX_VALUES;
+  return shapedPart(value, place, copyPart);
 }
 
-/** `undefined` when it is not of that shape. */
+/**
+ * The same of a part of such a value; its own parts are copied by `copyPart`.
+ *
+ * @throws what a getter, a proxy or `copyPart` throws
+ */
+export function shapedPart(
+  value: object,
+  place: ShapedPlace,
+  copyPart: CopyPart<ShapedPlace>,
+): object | undefined {
+  if (Array.isArray(value)) return copyArray(value, place.depth, place, copyPart);
+  const { first } = place;
+  return (first && copyAs(first, value, copyPart)) ?? copyAsOther(value, place, copyPart);
+}
+
+function copyAsOther(
+  value: object,
+  place: ShapedPlace,
+  copyPart: CopyPart<ShapedPlace>,
+): object | undefined {
+  if (place.isDeep) return copyObject(value, place.depth);
+  const prototype = getPrototypeOf(value) as object | null;
+  if (prototype === null) return undefined;
+  const shape = place.shapeOf(value, prototype);
+  return (shape && copyAs(shape, value, copyPart)) ?? copyObject(value, place.depth);
+}
+
+/** `undefined` when it is not of that shape, or has more fields than may still be copied. */
 function copyAs(
   { keys, copy: copyAll, places }: Shape<ShapedPlace>,
   value: object,
   copyPart: CopyPart<ShapedPlace>,
-): object | typeof NOT_PLAIN | undefined {
-  if ((valuesLeft -= keys.length) < 0) return NOT_PLAIN;
+): object | undefined {
+  const { length } = keys;
+  if (length > valuesLeft) return undefined;
+  valuesLeft -= length;
   const copied = copyAll(value, copyPart, places);
-  if (copied === undefined) valuesLeft += keys.length;
+  if (copied === undefined) valuesLeft += length;
   return copied;
 }
 
-function copy(value: object, depth: number): object | typeof NOT_PLAIN {
-  if (depth > MAX_DEPTH) return NOT_PLAIN;
+function copy(value: object, depth: number): object | undefined {
+  if (depth > MAX_DEPTH) return undefined;
   return Array.isArray(value) ? copyArray(value, depth) : copyObject(value, depth);
 }
 
@@ -80,43 +88,41 @@ function copyArray(
   depth: number,
   place?: ShapedPlace,
   copyPart?: CopyPart<ShapedPlace>,
-): object | typeof NOT_PLAIN {
+): object | undefined {
   // An array with a constructor of its own could make `slice` return anything. Asked first, it also tells V8 the prototype.
   if ((source.constructor as unknown) !== Array || getPrototypeOf(source) !== ARRAY)
-    return NOT_PLAIN;
-  if ((valuesLeft -= source.length) < 0) return NOT_PLAIN;
+    return undefined;
+  if ((valuesLeft -= source.length) < 0) return undefined;
   const target = source.slice();
   for (let i = 0; i < target.length; i++) {
     const part = target[i];
-    const type = typeof part;
-    if (type === 'string' || type === 'number') continue;
-    if (type === 'object' && part !== null) {
-      if (place !== undefined) target[i] = copyPart!(part, place.elements);
-      else if ((target[i] = copy(part as object, depth + 1)) === NOT_PLAIN) return NOT_PLAIN;
-    } else if (type === 'function' || type === 'symbol') return NOT_PLAIN;
+    if (typeof part === 'string' || typeof part === 'number') continue;
+    if (typeof part === 'object' && part !== null) {
+      if (place !== undefined && !place.isDeep) target[i] = copyPart!(part, place.elements);
+      else if ((target[i] = copy(part as object, depth + 1)) === undefined) return undefined;
+    } else if (typeof part === 'function' || typeof part === 'symbol') return undefined;
     // It may be a hole.
-    else if (type === 'undefined') target[i] = undefined;
+    else if (part === undefined) target[i] = undefined;
   }
   return freeze(target);
 }
 
-function copyObject(source: object, depth: number): object | typeof NOT_PLAIN {
-  if (getPrototypeOf(source) !== PLAIN) return NOT_PLAIN;
+function copyObject(source: object, depth: number): object | undefined {
+  if (getPrototypeOf(source) !== PLAIN) return undefined;
   const target: Record<string, unknown> = { ...source };
   let values = 0;
   for (const key in target) {
     values++;
     const part = target[key];
-    const type = typeof part;
-    if (type === 'string' || type === 'number') continue;
-    if (type === 'object' && part !== null) {
+    if (typeof part === 'string' || typeof part === 'number') continue;
+    if (typeof part === 'object' && part !== null) {
       // Assigning to this one would change the prototype.
-      if (key === '__proto__') return NOT_PLAIN;
+      if (key === '__proto__') return undefined;
       // Somebody gave it to all objects: it is no part of this one.
       if (!hasOwn(target, key)) continue;
-      if ((target[key] = copy(part as object, depth + 1)) === NOT_PLAIN) return NOT_PLAIN;
-    } else if (type === 'function' || type === 'symbol') return NOT_PLAIN;
+      if ((target[key] = copy(part as object, depth + 1)) === undefined) return undefined;
+    } else if (typeof part === 'function' || typeof part === 'symbol') return undefined;
   }
-  if ((valuesLeft -= values) < 0 || getOwnPropertySymbols(target).length > 0) return NOT_PLAIN;
+  if ((valuesLeft -= values) < 0 || getOwnPropertySymbols(target).length > 0) return undefined;
   return freeze(target);
 }

@@ -24,6 +24,8 @@ const MAX_DEPTH = 8;
  */
 export class ShapedPlace {
   readonly depth: number;
+  /** The shape that was known here first: most places have no other. */
+  first: Shape<ShapedPlace> | undefined = undefined;
   readonly #budget: ShapeBudget;
   readonly #shapes: Shape<ShapedPlace>[] = [];
   #elements: ShapedPlace | undefined;
@@ -43,11 +45,6 @@ export class ShapedPlace {
   /** Where the elements of an array are, which stands here. */
   get elements(): ShapedPlace {
     return (this.#elements ??= new ShapedPlace(this.#budget, this.depth + 1));
-  }
-
-  /** The shape that was known here first: most places have no other. */
-  get first(): Shape<ShapedPlace> | undefined {
-    return this.#shapes[0];
   }
 
   /** The shape of an object with that prototype, when it is known here; else it may be the next time. */
@@ -87,6 +84,7 @@ export class ShapedPlace {
     }
     this.#budget.spend();
     this.#shapes.push(shape);
+    this.first ??= shape;
   }
 
   /** Who stands for such fields; those that are met least make room for others, and not those that were refused. */

@@ -3,7 +3,7 @@ import type { Emission } from './emission.js';
 import { PayloadError } from './emission.errors.js';
 import { isDomException, isForeign } from './exotic.js';
 import { handedOut, isHandedOut, isUnfrozen, type HandedOut } from './handed-out.js';
-import { NOT_PLAIN, plainCopy, shapedCopy } from './plain-copy.js';
+import { plainCopy, shapedCopy, shapedPart } from './plain-copy.js';
 import { quote } from './quote.js';
 import { readonlyDate, readonlyMap, readonlySet } from './readonly-collections.js';
 import type { CopyPart } from './shape.js';
@@ -50,6 +50,28 @@ interface Walk {
  * throws, something nested deeper than 500 levels, more than 2 million values
  */
 export function snapshot<T>(value: T, root = 'payload', place?: ShapedPlace): T {
+  return (quickSnapshot(value, place) as T | undefined) ?? carefulSnapshot(value, root);
+}
+
+/**
+ * The snapshot of an object that can be copied quickly, as nearly every payload can; it is frozen. `undefined` when it takes the
+ * careful one, for a reason that this tells.
+ */
+export function quickSnapshot(value: unknown, place: ShapedPlace | undefined): object | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (place === undefined || place.isGivenUp) return plainCopy(value);
+  try {
+    return shapedCopy(value, place, copyPart);
+  } catch {
+    place.failed();
+    return undefined;
+  } finally {
+    partWalk = undefined;
+  }
+}
+
+/** The snapshot of whatever cannot be copied quickly. @throws PayloadError as `snapshot` does */
+export function carefulSnapshot<T>(value: T, root = 'payload'): T {
   if (typeof value !== 'object' || value === null) {
     if (typeof value === 'function' || typeof value === 'symbol') {
       throw new PayloadError(root, describeRefused(value));
@@ -57,9 +79,7 @@ export function snapshot<T>(value: T, root = 'payload', place?: ShapedPlace): T 
     return value;
   }
   try {
-    const quick =
-      place === undefined || place.isGivenUp ? plainCopy(value) : shapedOrNot(value, place);
-    return (quick ?? copy(value, walkFrom(0))) as T;
+    return copy(value, walkFrom(0)) as T;
   } catch (error) {
     const { message, cause, steps } = uncopyable(error);
     throw new PayloadError(root + steps.reverse().join(''), message, { cause });
@@ -69,30 +89,12 @@ export function snapshot<T>(value: T, root = 'payload', place?: ShapedPlace): T 
 /** Freezes an emission whose payload is a snapshot; one of bytes is handed out, like all bytes. */
 export function sealed(emission: Emission): Emission {
   const { payload } = emission;
-  // A plain object was frozen when it was copied; asking costs as much as freezing the emission.
-  const isPlain =
-    typeof payload === 'object' &&
-    payload !== null &&
-    Object.getPrototypeOf(payload) === Object.prototype;
-  if (!isPlain && isUnfrozen(payload)) handOut(emission, 'payload', payload);
+  if (isUnfrozen(payload)) handOut(emission, 'payload', payload);
   return Object.freeze(emission);
 }
 
 function walkFrom(depth: number): Walk {
   return { depth, ancestors: [], values: 0, copies: undefined };
-}
-
-/** The copy by known shapes; `undefined` when that cannot be, for a reason that the careful copy tells. */
-function shapedOrNot(value: object, place: ShapedPlace): object | undefined {
-  try {
-    const copied = shapedCopy(value, place, copyPart);
-    return copied === NOT_PLAIN ? undefined : copied;
-  } catch {
-    place.failed();
-    return undefined;
-  } finally {
-    partWalk = undefined;
-  }
 }
 
 /** Bytes, or something that is refused: made once, as making one costs more than a copy. */
@@ -103,17 +105,19 @@ let partWalk: Walk | undefined;
 
 /** A part that is not plain, such as a date, is copied carefully; then the whole of it needs not be. */
 const copyPart: CopyPart<ShapedPlace> = (part, place) => {
-  const type = typeof part;
-  if (type === 'object' && part !== null) {
-    const quick = shapedCopy(part as object, place, copyPart);
-    if (quick !== NOT_PLAIN) return quick;
-    partWalk ??= walkFrom(0);
-    partWalk.depth = place.depth;
-    const copied = copy(part as object, partWalk);
-    if (!isUnfrozen(copied)) return copied;
-  } else if (type !== 'function' && type !== 'symbol') return part;
-  throw NO_PART;
+  if (typeof part === 'object' && part !== null)
+    return shapedPart(part, place, copyPart) ?? copyPartCarefully(part, place);
+  if (typeof part === 'function' || typeof part === 'symbol') throw NO_PART;
+  return part;
 };
+
+function copyPartCarefully(part: object, place: ShapedPlace): unknown {
+  partWalk ??= walkFrom(0);
+  partWalk.depth = place.depth;
+  const copied = copy(part, partWalk);
+  if (isUnfrozen(copied)) throw NO_PART;
+  return copied;
+}
 
 function copy(value: object, walk: Walk): unknown {
   if (walk.depth + walk.ancestors.length >= MAX_DEPTH) {
