@@ -76,8 +76,10 @@ export class Handling implements UnitOfWork {
   begin(method: BoundHandler, context: HandlerContext, isFollowed: boolean): unknown {
     const { around } = this.surroundings;
     // One scope instead of two.
-    if (!contextsRemember)
-      return around.runInAsyncScope(Handling.within, null, this, method, context, isFollowed);
+    if (!contextsRemember) {
+      const within = isFollowed ? this.withinFollowed : this.within;
+      return around.runInAsyncScope(within, this, method, context);
+    }
     this.scope = around.runInAsyncScope(Handling.enter, null, this);
     return this.callIn(this.scope, method, context);
   }
@@ -101,16 +103,18 @@ export class Handling implements UnitOfWork {
     return asyncScope('nestjs-emissions:handler');
   }
 
-  /** Enters its context and calls; who follows finds that as it was before the handler could change it. */
-  private static within(
-    handling: Handling,
-    { handle }: BoundHandler,
-    context: HandlerContext,
-    isFollowed: boolean,
-  ): unknown {
-    handling.surroundings.storage.enterWith(handling);
-    if (isFollowed) handling.scope = asyncScope('nestjs-emissions:handler');
-    const { cause } = handling;
+  /** Enters its context and calls. */
+  private within({ handle }: BoundHandler, context: HandlerContext): unknown {
+    this.surroundings.storage.enterWith(this);
+    const { cause } = this;
+    return handle(cause.payload as never, cause as never, context);
+  }
+
+  /** The same, and who follows finds that context as it was before the handler could change it. */
+  private withinFollowed({ handle }: BoundHandler, context: HandlerContext): unknown {
+    this.surroundings.storage.enterWith(this);
+    this.scope = asyncScope('nestjs-emissions:handler');
+    const { cause } = this;
     return handle(cause.payload as never, cause as never, context);
   }
 

@@ -148,7 +148,8 @@ const RULES: CallRules<CallContext> = {
   },
 
   /** Unless it ignored the emission, or the call was given up. */
-  keeps: (result, context) => !isIgnored(result) && CallContext.callOf(context).aborted !== true,
+  keeps: (result, context) =>
+    (result === undefined || !isIgnored(result)) && CallContext.callOf(context).aborted !== true,
 
   over: (result, context, emission) => {
     // Where V8 knows that nothing was returned, this is nothing at all (5 of some 480 instructions a call).

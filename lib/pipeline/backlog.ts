@@ -6,11 +6,9 @@ import { Queue } from './queue.js';
 export interface Batch {
   /** Empty when all there is waits for a busy key. */
   readonly emissions: readonly Emission[];
-  readonly keys: ReadonlySet<string>;
+  /** `undefined` of a consumer whose calls never run side by side. */
+  readonly keys: ReadonlySet<string> | undefined;
 }
-
-/** Of what has none, and of a consumer whose calls never run side by side. */
-export const NO_KEYS: ReadonlySet<string> = new Set();
 
 /** What waits to be delivered by one consumer: queued, or, where several calls run at once, parked behind a busy key. */
 export class Backlog {
@@ -53,7 +51,7 @@ export class Backlog {
     const emissions: Emission[] = [];
     if (lanes === undefined) {
       while (emissions.length < most && this.#queue.length > 0) emissions.push(this.#queue.shift());
-      return { emissions, keys: NO_KEYS };
+      return { emissions, keys: undefined };
     }
     const keys = new Set<string>();
     while (emissions.length < most && lanes.ready) {
@@ -77,9 +75,9 @@ export class Backlog {
   }
 
   /** An emission that was never queued is being delivered: its key, which was free, is busy. */
-  occupy(emission: Emission): ReadonlySet<string> {
+  occupy(emission: Emission): ReadonlySet<string> | undefined {
     const { key } = emission;
-    if (key === undefined || this.#lanes === undefined) return NO_KEYS;
+    if (key === undefined || this.#lanes === undefined) return undefined;
     this.#lanes.admit(emission as Emission & { key: string });
     return new Set([key]);
   }

@@ -6,7 +6,6 @@ import { isExpired, type Emission } from '../emission/emission.js';
 import { isThenable } from '../emission/is-thenable.js';
 import { AttemptContext } from './attempt.context.js';
 import { Attempt, type AttemptOwner } from './attempt.js';
-import { NO_KEYS } from './backlog.js';
 import { backoff } from './backoff.js';
 import type { ConsumerReport } from './consumer.report.js';
 import { DeliveryTimeoutError, ShutdownError } from './pipeline.errors.js';
@@ -20,9 +19,9 @@ export interface Caller {
   /** Some emissions of a call are done with, others go on. */
   progressed(): void;
   /** A call is over, retries included, and the keys it was busy with are free. */
-  over(keys: ReadonlySet<string>): void;
+  over(keys: ReadonlySet<string> | undefined): void;
   /** A call that was made without its keys goes on: they are busy from now on. */
-  occupy(emission: Emission): ReadonlySet<string>;
+  occupy(emission: Emission): ReadonlySet<string> | undefined;
 }
 
 /**
@@ -76,7 +75,7 @@ export class Calls implements AttemptOwner {
   }
 
   /** Begins a call. */
-  begin(batch: readonly Emission[], keys: ReadonlySet<string>): void {
+  begin(batch: readonly Emission[], keys: ReadonlySet<string> | undefined): void {
     this.underWay++;
     this.undelivered += batch.length;
     this.deliver(batch, keys, 1);
@@ -232,7 +231,7 @@ export class Calls implements AttemptOwner {
     this.retries.set(timer, failed);
   }
 
-  private over(keys: ReadonlySet<string> = NO_KEYS): void {
+  private over(keys: ReadonlySet<string> | undefined): void {
     this.underWay--;
     this.caller.over(keys);
   }

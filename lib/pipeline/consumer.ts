@@ -4,7 +4,7 @@ import type { Clock } from '../emission/clock.js';
 import type { Destination, UnitSlot } from '../emission/destination.js';
 import { isExpired, type Emission } from '../emission/emission.js';
 import { isInterested } from '../emission/interest.js';
-import { Backlog, NO_KEYS } from './backlog.js';
+import { Backlog } from './backlog.js';
 import { Calls, type Caller } from './calls.js';
 import { ASKED, ConsumerReport } from './consumer.report.js';
 import { Expiry, expiryOf } from './expiry.js';
@@ -315,8 +315,8 @@ export class Consumer implements Runnable, Caller {
     this.host.progressed(this);
   }
 
-  over(keys: ReadonlySet<string>): void {
-    if (keys !== NO_KEYS && !this.closed) this.backlog.release(keys);
+  over(keys: ReadonlySet<string> | undefined): void {
+    if (keys !== undefined && !this.closed) this.backlog.release(keys);
     if (this.idle !== undefined && this.pending === 0) this.idle();
     this.host.progressed(this);
     if (this.backlog.length > 0) this.goOn();
@@ -329,8 +329,8 @@ export class Consumer implements Runnable, Caller {
     else this.wake();
   }
 
-  occupy(emission: Emission): ReadonlySet<string> {
-    return this.closed ? NO_KEYS : this.backlog.occupy(emission);
+  occupy(emission: Emission): ReadonlySet<string> | undefined {
+    return this.closed ? undefined : this.backlog.occupy(emission);
   }
 
   private work(): void {
