@@ -8,6 +8,14 @@ export interface SingleCall extends DeliveryContext {
   failed(error: unknown): void;
 }
 
+/** A call, or what stands for one until somebody asks for it. */
+export interface CallMaker {
+  /** 1 for the first. */
+  readonly attempt: number;
+  /** The call itself; what stands for several makes another one each time. */
+  own(): SingleCall;
+}
+
 /** Where a handler leaves its unit of work for the next one of the same emission, if both can do with one. */
 export interface UnitSlot {
   unit: object | undefined;
@@ -28,6 +36,20 @@ export interface Destination {
    * @throws what failed at once
    */
   handle?(emission: Emission, call: SingleCall, slot: UnitSlot | undefined): boolean;
+  /** Whether its calls return at once, as far as is known. */
+  readonly isPrompt?: boolean | undefined;
+  /**
+   * The same as `handle` for the first call with an emission, while it `isPrompt` and nobody listens: the call is made when somebody
+   * asks for it.
+   *
+   * @returns the call when it goes on after all
+   * @throws what failed at once
+   */
+  handlePromptly?(
+    emission: Emission,
+    call: CallMaker,
+    slot: UnitSlot | undefined,
+  ): SingleCall | undefined;
   readonly options: ConsumerOptions;
   /** 0 (first) to 9: who is served first when several wait. */
   readonly priority: number;

@@ -10,6 +10,10 @@ export class AwaitedCall implements ToldCall {
     this.#call = call;
   }
 
+  own(): this {
+    return this;
+  }
+
   get attempt(): number {
     return this.#call.attempt;
   }

@@ -1,6 +1,6 @@
 import type { TransactionSource } from '../emission/transaction-source.js';
 import type { Handler, HandlerContext } from './handler.js';
-import type { ToldCall } from './handler.call.js';
+import type { CallSource, ToldCall } from './handler.call.js';
 
 /** What a handler sees of the call it runs in: it can be frozen, copied and logged, and nothing comes of it. */
 export class CallContext implements HandlerContext {
@@ -10,18 +10,26 @@ export class CallContext implements HandlerContext {
     Object.freeze(this.prototype);
   }
 
-  static callOf(context: CallContext): ToldCall {
+  /** What is known of the call; of one that goes on it is the call itself. */
+  static callOf(context: CallContext): CallSource {
     return context.#call;
+  }
+
+  /** The call itself, which is made if nobody has asked for it before. */
+  static ownCallOf(context: CallContext): ToldCall {
+    const call = context.#call.own();
+    context.#call = call;
+    return call;
   }
 
   static handlerOf(context: CallContext): Handler {
     return context.#handler;
   }
 
-  readonly #call: ToldCall;
+  #call: CallSource;
   readonly #handler: Handler;
 
-  constructor(call: ToldCall, handler: Handler) {
+  constructor(call: CallSource, handler: Handler) {
     this.#call = call;
     this.#handler = handler;
   }
@@ -35,7 +43,7 @@ export class CallContext implements HandlerContext {
   }
 
   get signal(): AbortSignal {
-    return this.#call.signal;
+    return CallContext.ownCallOf(this).signal;
   }
 
   get deliveryId(): string | undefined {

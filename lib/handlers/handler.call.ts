@@ -1,5 +1,5 @@
 import type { DeliveryContext } from '../emission/adapter.js';
-import type { SingleCall } from '../emission/destination.js';
+import type { CallMaker, SingleCall } from '../emission/destination.js';
 import type { Transact } from '../emission/transaction-source.js';
 
 /** A call as whoever makes it knows it; what that does not say, it does not know. */
@@ -14,8 +14,18 @@ export interface HandlerCall extends DeliveryContext {
   readonly transact?: Transact | undefined;
 }
 
+/** A call, or what stands for one until somebody asks for it. */
+export interface CallSource extends CallMaker {
+  readonly aborted?: boolean;
+  readonly durationMs?: number;
+  readonly deliveryId?: string | undefined;
+  readonly transact?: Transact | undefined;
+  own(): ToldCall;
+}
+
 /** A call that is told when it has ended. */
-export interface ToldCall extends HandlerCall, SingleCall {
+export interface ToldCall extends HandlerCall, SingleCall, CallSource {
+  own(): this;
   /** Told that the handler returned `IGNORED`. */
   isIgnored?: boolean;
 }

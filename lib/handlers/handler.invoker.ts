@@ -5,7 +5,7 @@ import type { Transact } from '../emission/transaction-source.js';
 import { signal, successIsHeard } from '../telemetry/signal.js';
 import { AwaitedCall } from './awaited.call.js';
 import { CallContext } from './call.context.js';
-import type { HandlerCall, ToldCall } from './handler.call.js';
+import type { CallSource, HandlerCall, ToldCall } from './handler.call.js';
 import type { BoundHandler, EmissionHandler, Handler, HandlerContext, Invoker } from './handler.js';
 import { isIgnored } from './ignored.js';
 
@@ -104,6 +104,22 @@ export class HandlerInvoker implements Invoker {
       : this.scope.call(emission, method, context, RULES);
   }
 
+  /** The same for a call that is made when somebody asks for it; returns it when it goes on. */
+  handlePromptly(
+    handler: Handler,
+    emission: Emission,
+    call: CallSource,
+    slot: UnitSlot | undefined,
+  ): ToldCall | undefined {
+    const context = new CallContext(call, handler);
+    const method = this.traced(handler.bound!);
+    const goesOn =
+      slot === undefined
+        ? this.scope.call(emission, method, context, RULES)
+        : this.scope.callNext(emission, method, context, RULES, slot);
+    return goesOn ? CallContext.ownCallOf(context) : undefined;
+  }
+
   /** Calls a handler whose host is being built for this call. */
   private callBuilt(
     { host }: Handler,
@@ -111,7 +127,7 @@ export class HandlerInvoker implements Invoker {
     context: CallContext,
     outlet: Outlet | undefined,
   ): true {
-    const call = CallContext.callOf(context);
+    const call = CallContext.ownCallOf(context);
     const resolved = (built: EmissionHandler<never>): void => {
       // It took so long to build that nobody waits for the call any more; there may be another one by now.
       if (call.aborted === true) return call.failed(call.signal.reason);
@@ -144,7 +160,7 @@ const RULES: CallRules<CallContext> = {
   paced: (context, waits) => {
     const handler = CallContext.handlerOf(context);
     if (waits) handler.isPrompt = false;
-    else handler.isPrompt ??= true;
+    else if (handler.bound !== undefined) handler.isPrompt ??= true;
   },
 
   /** Unless it ignored the emission, or the call was given up. */
@@ -153,16 +169,16 @@ const RULES: CallRules<CallContext> = {
 
   over: (result, context, emission) => {
     // Where V8 knows that nothing was returned, this is nothing at all (5 of some 480 instructions a call).
-    if (result !== undefined && isIgnored(result)) CallContext.callOf(context).isIgnored = true;
+    if (result !== undefined && isIgnored(result)) CallContext.ownCallOf(context).isIgnored = true;
     if (successIsHeard()) signalOver(result, context, emission);
   },
 
   ended: (result, context, emission) => {
     RULES.over(result, context, emission);
-    CallContext.callOf(context).succeeded();
+    (CallContext.callOf(context) as ToldCall).succeeded();
   },
 
-  failed: (error, context) => CallContext.callOf(context).failed(error),
+  failed: (error, context) => (CallContext.callOf(context) as ToldCall).failed(error),
 };
 
 function signalOver(result: unknown, context: CallContext, emission: Emission): void {

@@ -1,6 +1,6 @@
 import type { AsyncResource } from 'node:async_hooks';
 import type { DeliveryContext, EmissionAdapter } from '../emission/adapter.js';
-import type { Destination, SingleCall, UnitSlot } from '../emission/destination.js';
+import type { CallMaker, Destination, SingleCall, UnitSlot } from '../emission/destination.js';
 import type { Emission } from '../emission/emission.js';
 import type { Transact, TransactionSource } from '../emission/transaction-source.js';
 import { Pattern, type EmissionPattern } from '../emission/pattern.js';
@@ -74,6 +74,13 @@ export interface Invoker {
     call: SingleCall,
     slot: UnitSlot | undefined,
   ): boolean;
+  /** The same for a call that is made when somebody asks for it; returns it when it goes on. */
+  handlePromptly(
+    handler: Handler,
+    emission: Emission,
+    call: CallMaker,
+    slot: UnitSlot | undefined,
+  ): SingleCall | undefined;
 }
 
 /** One handler: what it takes, where it lives, how it is served. To the pipeline it is a destination like any other. */
@@ -109,6 +116,14 @@ export class Handler implements Destination {
 
   handle(emission: Emission, call: SingleCall, slot: UnitSlot | undefined): boolean {
     return this.#invoker.handle(this, emission, call, slot);
+  }
+
+  handlePromptly(
+    emission: Emission,
+    call: CallMaker,
+    slot: UnitSlot | undefined,
+  ): SingleCall | undefined {
+    return this.#invoker.handlePromptly(this, emission, call, slot);
   }
 
   /** Runs work in a transaction, for calls that have none of their own. */

@@ -1,4 +1,4 @@
-import type { SingleCall } from '../emission/destination.js';
+import type { CallMaker, SingleCall } from '../emission/destination.js';
 import type { Emission } from '../emission/emission.js';
 
 /** Who makes attempts, and is told how each that went on has ended. */
@@ -25,7 +25,7 @@ interface Abortion {
  * One call of an adapter or a handler, as whoever makes it knows it. They are not given it: what they are told of it is an object with
  * nothing in it that they could change ({@link AttemptContext}; a handler's context).
  */
-export class Attempt implements SingleCall {
+export class Attempt implements SingleCall, CallMaker {
   // Declared, not defined: that would be code of its own, of which V8 inlines only so much (CONTRIBUTING.md).
   /** 1 for the first. */
   declare readonly attempt: number;
@@ -37,7 +37,7 @@ export class Attempt implements SingleCall {
   declare at: number;
   declare private readonly owner: AttemptOwner;
   /** What it delivers: one emission, or several. */
-  declare private readonly of: Emission | readonly Emission[] | undefined;
+  declare private of: Emission | readonly Emission[] | undefined;
   /** Undefined: it is not timed. */
   declare private readonly started: number | undefined;
   declare private abortion: Abortion | undefined;
@@ -62,6 +62,15 @@ export class Attempt implements SingleCall {
     this.at = -1;
     this.started = timed ? performance.now() : undefined;
     this.abortion = undefined;
+  }
+
+  own(): this {
+    return this;
+  }
+
+  /** Says what it delivers, when that was nobody's business before. */
+  delivers(of: Emission): void {
+    this.of = of;
   }
 
   get consumer(): string {

@@ -10,6 +10,7 @@ import { backoff } from './backoff.js';
 import type { ConsumerReport } from './consumer.report.js';
 import { DeliveryTimeoutError, ShutdownError } from './pipeline.errors.js';
 import { Running } from './running.js';
+import { UnaskedCall } from './unasked.call.js';
 
 /** What calls need of the consumer they are made for. */
 export interface Caller {
@@ -41,6 +42,7 @@ export class Calls implements AttemptOwner {
   private readonly report: ConsumerReport;
   private readonly timeoutMs: number;
   private readonly running = new Running();
+  private readonly unasked: UnaskedCall = new UnaskedCall(this);
   private readonly retries = new Map<NodeJS.Timeout, readonly Emission[]>();
   private underWay = 0;
   private undelivered = 0;
@@ -88,6 +90,8 @@ export class Calls implements AttemptOwner {
   handle(emission: Emission, slot: UnitSlot | undefined): boolean {
     this.underWay++;
     this.undelivered++;
+    if (this.destination.isPrompt === true && !this.report.isWatched())
+      return this.handlePromptly(emission, slot);
     const call = new Attempt(this, 1, emission, this.report.isHeard());
     let goesOn: boolean;
     try {
@@ -97,15 +101,31 @@ export class Calls implements AttemptOwner {
       return false;
     }
     if (goesOn) return this.goOn(call, emission);
-    this.returned(call, emission);
+    if (this.returned()) this.report.handled(emission, call);
     return false;
   }
 
-  private returned(call: Attempt, emission: Emission): void {
-    if (this.aborted) return;
+  /** The same for one that hardly ever goes on, while nobody listens. */
+  private handlePromptly(emission: Emission, slot: UnitSlot | undefined): boolean {
+    let call: Attempt | undefined;
+    try {
+      // What goes on is what `unasked` made.
+      call = this.destination.handlePromptly!(emission, this.unasked, slot) as Attempt | undefined;
+    } catch (error) {
+      this.threw(this.unasked.own(), emission, error);
+      return false;
+    }
+    if (call !== undefined) return this.goOn(call, emission);
+    if (this.returned()) this.report.succeeded();
+    return false;
+  }
+
+  /** A call has returned, and that is all; returns whether anybody wants to know. */
+  private returned(): boolean {
+    if (this.aborted) return false;
     this.underWay--;
     this.undelivered--;
-    this.report.handled(emission, call);
+    return true;
   }
 
   private threw(call: Attempt, emission: Emission, error: unknown): void {
@@ -145,6 +165,7 @@ export class Calls implements AttemptOwner {
 
   /** A call that did not end at once goes on: the emission's key, which was free, is busy from now on. Returns whether it does. */
   private goOn(call: Attempt, emission: Emission): boolean {
+    call.delivers(emission);
     if (this.aborted) {
       // Everything was closed while it was called.
       call.abort(new ShutdownError());

@@ -40,12 +40,15 @@ export class ConsumerReport {
   #failures = 0;
   /** Whether anybody hears how long calls take. */
   readonly isHeard: () => boolean;
+  /** Whether anybody wants to know of calls that return at once: those, or who asks what became of emissions. */
+  readonly isWatched: () => boolean;
 
   constructor(destination: Destination, ledger: Ledger | undefined) {
     this.#destination = destination;
     this.#isOfHandler = destination.kind === 'handler';
     this.isHeard = this.#isOfHandler ? handlersAreHeard : adaptersAreHeard;
     this.#ledger = ledger;
+    this.isWatched = ledger === undefined ? this.isHeard : () => true;
   }
 
   /** How many calls have failed since the last that did not. */
@@ -59,6 +62,11 @@ export class ConsumerReport {
 
   #noteBegan(ledger: Ledger, { batch, attempt }: Made): void {
     ledger.began(this.#destination, batch, attempt);
+  }
+
+  /** A call returned at once, and nobody else wants to know. */
+  succeeded(): void {
+    this.#failures = 0;
   }
 
   /** What `began` and `delivered` say of one emission that was handled at once; mostly there is nothing to say. */

@@ -294,9 +294,79 @@ describe('A handler that exceeds timeoutMs', () => {
     expect([first.signal.aborted, second.signal.aborted]).toEqual([false, false]);
     expect([first.attempt, second.handlerId]).toEqual([1, 'handler']);
   });
+
+  it.each(['before it waits', 'while it waits'])(
+    'is given up by the signal it asked for %s, when it has always returned at once, and by no other one',
+    async (when) => {
+      using logs = captureLogs();
+      const contexts: HandlerContext[] = [];
+      const asked: AbortSignal[] = [];
+      using _ = handle(
+        (payload: unknown, _emission: unknown, given: HandlerContext) => {
+          const [kept] = contexts.push(given) > 1 ? contexts : [];
+          if (payload !== 'wait') return undefined;
+          const ask = () => void asked.push(given.signal, kept!.signal, given.signal);
+          if (when === 'before it waits') ask();
+          return nextRound()
+            .then(ask, ask)
+            .then(() => new Promise(() => {}));
+        },
+        { timeoutMs: 50 },
+      );
+      for (const payload of ['first', 'second', 'wait']) {
+        await emit(running.emissions, ['a', payload]);
+        await rounds();
+      }
+      await pass(50);
+
+      const [own, kept] = asked as [AbortSignal, AbortSignal];
+      expect(own.reason).toBeInstanceOf(DeliveryTimeoutError);
+      expect(kept.aborted).toBe(false);
+      expect(asked.every((each, i) => each === (i % 3 === 1 ? kept : own))).toBe(true);
+      expect(logs.of('error')).toEqual([
+        expect.stringMatching(/^The handler handler failed on an emission \('a'\), attempt 1: /),
+      ]);
+    },
+  );
 });
 
 describe('The context of a call', () => {
+  it('has one signal, which is that of no other call', async () => {
+    const contexts: HandlerContext[] = [];
+    const asked: AbortSignal[] = [];
+    using _ = handle((payload: unknown, _emission: unknown, given: HandlerContext) => {
+      contexts.push(given);
+      if (payload === 'asks') asked.push(given.signal);
+    });
+    for (const payload of ['first', 'asks', 'asks', 'keeps'])
+      await emitAndSettle(running.emissions, ['a', payload]);
+
+    const signals = contexts.map(({ signal }) => signal);
+    expect(new Set(signals).size).toBe(4);
+    expect(contexts.map(({ signal }) => signal)).toEqual(signals);
+    expect(asked[0]).toBe(signals[1]);
+    expect(asked[1]).toBe(signals[2]);
+  });
+
+  it('of a handler that has always returned at once, and fails, is not that of the retry', async () => {
+    using logs = captureLogs();
+    const calls: [number, AbortSignal][] = [];
+    const method = (payload: unknown, _emission: unknown, { attempt, signal }: HandlerContext) => {
+      if (payload !== 'fails') return;
+      calls.push([attempt, signal]);
+      throw new Error('no');
+    };
+    using _ = handle(method, { retry: { attempts: 2, backoffMs: 1 } });
+    for (const payload of [undefined, 'fails'])
+      await emitAndSettle(running.emissions, ['a', payload]);
+
+    expect(calls.map(([attempt]) => attempt)).toEqual([1, 2]);
+    expect(calls[0]![1]).not.toBe(calls[1]![1]);
+    expect(logs.of('error')).toEqual([
+      "The handler handler failed on an emission ('a'), attempt 2: no",
+    ]);
+  });
+
   it.each<[string, HandlerOptions]>([
     ['an ordinary handler', {}],
     ['a critical one', { critical: true }],
