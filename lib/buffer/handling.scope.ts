@@ -202,8 +202,10 @@ export class HandlingScope implements InvocationScope {
   }
 }
 
-/** Whether it is what `async` functions return, and nothing that somebody has made of it. */
+/**
+ * Whether it is what `async` functions return, and nothing that somebody has made of it. Of what is no promise, nothing but `then` is
+ * read.
+ */
 function isUsual(pending: PromiseLike<unknown>): pending is Promise<unknown> {
-  const { constructor, then } = pending as Promise<unknown>;
-  return constructor === Promise && then === Promise.prototype.then;
+  return pending.then === Promise.prototype.then && (pending as object).constructor === Promise;
 }

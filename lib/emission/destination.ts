@@ -36,7 +36,7 @@ export interface Destination {
    * @throws what failed at once
    */
   handle?(emission: Emission, call: SingleCall, slot: UnitSlot | undefined): boolean;
-  /** Whether its calls return at once, as far as is known. */
+  /** Whether its calls return at once, as far as is known; only of one that has `handlePromptly`. */
   readonly isPrompt?: boolean | undefined;
   /**
    * The same as `handle` for the first call with an emission, while it `isPrompt` and nobody listens: the call is made when somebody

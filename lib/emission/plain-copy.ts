@@ -61,7 +61,10 @@ function copyAsOther(
   const prototype = getPrototypeOf(value) as object | null;
   if (prototype === null) return undefined;
   const shape = place.shapeOf(value, prototype);
-  return (shape && copyAs(shape, value, copyPart)) ?? copyObject(value, place.depth);
+  if (shape === undefined) return copyObject(value, place.depth);
+  // It would be read for nothing.
+  if (shape.keys.length > valuesLeft) return undefined;
+  return copyAs(shape, value, copyPart) ?? copyObject(value, place.depth);
 }
 
 /** `undefined` when it is not of that shape, or has more fields than may still be copied. */

@@ -55,7 +55,7 @@ function copyFor<P>(prototype: object, keys: readonly string[]): Shape<P>['copy'
   // Names of fields may come from anywhere: in the code they are string literals, and nothing else.
   const names = keys.map((key) => JSON.stringify(key));
   const read = names.map((name, i) => `const v${i} = source[${name}];`).join(' ');
-  // Before there is the copy, which V8 then makes and fills in one go.
+  // The parts are copied before the literal is made: V8 then makes and fills it in one go.
   const copied = keys
     .map(
       (_, i) =>

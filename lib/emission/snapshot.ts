@@ -54,8 +54,8 @@ export function snapshot<T>(value: T, root = 'payload', place?: ShapedPlace): T 
 }
 
 /**
- * The snapshot of an object that can be copied quickly, as nearly every payload can; it is frozen. `undefined` when it takes the
- * careful one, for a reason that this tells.
+ * The snapshot of an object that can be copied quickly, as nearly every payload can; it is frozen. `undefined` for whatever else: the
+ * careful one copies that, or tells why it cannot be copied.
  */
 export function quickSnapshot(value: unknown, place: ShapedPlace | undefined): object | undefined {
   if (typeof value !== 'object' || value === null) return undefined;

@@ -14,18 +14,18 @@ export interface HandlerCall extends DeliveryContext {
   readonly transact?: Transact | undefined;
 }
 
-/** A call, or what stands for one until somebody asks for it. */
+/** What a handler's context knows of its call before anybody asks for the call itself. */
 export interface CallSource extends CallMaker {
   readonly aborted?: boolean;
   readonly durationMs?: number;
   readonly deliveryId?: string | undefined;
   readonly transact?: Transact | undefined;
   own(): ToldCall;
+  /** Told that the handler returned `IGNORED`. */
+  ignored?(): void;
 }
 
 /** A call that is told when it has ended. */
 export interface ToldCall extends HandlerCall, SingleCall, CallSource {
   own(): this;
-  /** Told that the handler returned `IGNORED`. */
-  isIgnored?: boolean;
 }

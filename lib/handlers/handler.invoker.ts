@@ -169,7 +169,7 @@ const RULES: CallRules<CallContext> = {
 
   over: (result, context, emission) => {
     // Where V8 knows that nothing was returned, this is nothing at all (5 of some 480 instructions a call).
-    if (result !== undefined && isIgnored(result)) CallContext.ownCallOf(context).isIgnored = true;
+    if (result !== undefined && isIgnored(result)) CallContext.callOf(context).ignored?.();
     if (successIsHeard()) signalOver(result, context, emission);
   },
 

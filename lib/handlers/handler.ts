@@ -89,7 +89,10 @@ export class Handler implements Destination {
   readonly adapter: EmissionAdapter;
   /** What to call; nothing where it is built for each call. */
   readonly bound: BoundHandler | undefined;
-  /** Whether its calls return at once, as far as is known; one that once had to be waited for does not count as prompt again. */
+  /**
+   * Whether its calls return at once, as far as is known. One that once had to be waited for does not count as prompt again, and one whose
+   * host is built for each call never does.
+   */
   isPrompt: boolean | undefined = undefined;
   readonly #invoker: Invoker;
   #pattern: Pattern;

@@ -29,7 +29,7 @@ export class Attempt implements SingleCall, CallMaker {
   // Declared, not defined: that would be code of its own, of which V8 inlines only so much (CONTRIBUTING.md).
   /** 1 for the first. */
   declare readonly attempt: number;
-  /** Said by a handler that the emission does not concern. */
+  /** Whether a handler said that the emission does not concern it. */
   declare isIgnored: boolean;
   /** What is busy meanwhile; undefined: nothing. */
   declare keys: ReadonlySet<string> | undefined;
@@ -106,6 +106,10 @@ export class Attempt implements SingleCall, CallMaker {
   /** Whether it was given up before it settled; says so without making a signal. */
   get aborted(): boolean {
     return this.abortion?.reason !== undefined;
+  }
+
+  ignored(): void {
+    this.isIgnored = true;
   }
 
   succeeded(): void {

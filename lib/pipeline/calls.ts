@@ -116,7 +116,7 @@ export class Calls implements AttemptOwner {
       return false;
     }
     if (call !== undefined) return this.goOn(call, emission);
-    if (this.returned()) this.report.succeeded();
+    if (this.returned()) this.report.returned();
     return false;
   }
 

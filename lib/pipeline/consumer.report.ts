@@ -65,7 +65,7 @@ export class ConsumerReport {
   }
 
   /** A call returned at once, and nobody else wants to know. */
-  succeeded(): void {
+  returned(): void {
     this.#failures = 0;
   }
 

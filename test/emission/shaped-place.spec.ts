@@ -53,6 +53,43 @@ describe('A snapshot of what has a known shape', () => {
     }
   });
 
+  it('knows nothing of the one before, however large that was', () => {
+    const at = place();
+    const part = { n: 0 };
+    const value = {
+      large: new Map([['many', Array.from({ length: 12_000 }, (_, i) => i)]]),
+      small: new Map([['part', part]]),
+    };
+    for (let n = 0; n < OFTEN; n++) {
+      part.n = n;
+      expect(snapshot(value, 'payload', at).small.get('part')).toEqual({ n });
+    }
+  });
+
+  it('copies what is met again and again beyond 10,000 values once, and reads none of it twice', () => {
+    const at = place();
+    const shared = { a: 1, b: 2, c: 3, d: 4, e: 5 };
+    const copy = often(Array<object>(5_000).fill(shared), at);
+    expect(copy[0]).not.toBe(copy[1]);
+    expect(copy.at(-1)).toBe(copy.at(-2));
+    expect(copy.every((each) => Object.isFrozen(each))).toBe(true);
+
+    let reads = 0;
+    const counted = () => ({
+      get a() {
+        return ++reads;
+      },
+      b: 1,
+    });
+    const list = Array.from({ length: 5_000 }, counted);
+    snapshot(list, 'payload', at);
+    for (let n = 0; n < OFTEN; n++) {
+      reads = 0;
+      snapshot(list, 'payload', at);
+      expect(reads).toBe(5_000);
+    }
+  });
+
   it('takes whatever else a field holds this time', () => {
     const at = place();
     often({ at: 1, by: { id: 1 } }, at);

@@ -14,7 +14,7 @@ import { emit, emitAndSettle } from '../support/emit.js';
 import { captureLogs } from '../support/logs.js';
 import { listen } from '../support/signals.js';
 import { fakeTime, pass } from '../support/time.js';
-import { nextRound, rounds } from '../support/until.js';
+import { keepBusy, nextRound, rounds } from '../support/until.js';
 
 const SIGNALS = [
   'emissions:handler:succeeded',
@@ -63,6 +63,48 @@ describe('What a handler does', () => {
       ]);
     },
   );
+
+  it('is timed while somebody listens, also when it has always returned at once', async () => {
+    using logs = captureLogs();
+    const method = (payload: unknown) => {
+      keepBusy(2);
+      if (payload === 'fails') throw new Error('no');
+    };
+    using _ = handle(method);
+    await emitAndSettle(running.emissions, 'a');
+    using log = listen(...SIGNALS);
+    for (const payload of [1, 2, 'fails', 3])
+      await emitAndSettle(running.emissions, ['a', payload]);
+
+    expect(log.all.map(({ channel }) => channel.split(':').at(-1))).toEqual([
+      'succeeded',
+      'succeeded',
+      'failed',
+      'succeeded',
+    ]);
+    const times = log.all.map(({ message }) => (message as { durationMs: number }).durationMs);
+    expect(times.every((durationMs) => durationMs >= 1.9)).toBe(true);
+    expect(logs.of('error')).toHaveLength(1);
+  });
+
+  it('is not asked for more than its then when it returns what can be waited for', async () => {
+    using logs = captureLogs();
+    const asked = new Set<PropertyKey>();
+    const shown = (value: object): unknown =>
+      new Proxy(value, {
+        get: (of, key) => {
+          asked.add(key);
+          if (key !== 'then') throw new Error(`There is no ${String(key)} here.`);
+          return (of as { then: unknown }).then;
+        },
+      });
+    // oxlint-disable-next-line unicorn/no-thenable -- it is what is tested
+    using _ = handle(() => shown({ then: (resolve: () => void) => resolve() }));
+    await emitAndSettle(running.emissions, 'a');
+
+    expect([...asked]).toEqual(['then']);
+    expect(logs.of('error')).toEqual([]);
+  });
 
   it('counts as success when its promise resolves, and not before', async () => {
     using log = listen(...SIGNALS);

@@ -53,6 +53,25 @@ function only({ emissions }: RunningApp, { id }: Emission): ConsumerStatus {
 }
 
 describe('The status of an emission', () => {
+  it('is noted for a handler that has always returned at once, too', async () => {
+    await using app = await keeping();
+    const end = (payload: unknown) => (payload === 'not mine' ? IGNORED : undefined);
+    app.emissions.subscribe('a', end, { id: 'x' });
+    const emitted: Emission[] = [];
+    for (const payload of [1, 2, 'not mine', 4]) {
+      // oxlint-disable-next-line no-await-in-loop -- one after another
+      emitted.push(await emit(app, 'a', payload));
+      // oxlint-disable-next-line no-await-in-loop
+      await app.emissions.settled();
+    }
+    expect(emitted.map((each) => only(app, each).state)).toEqual([
+      'completed',
+      'completed',
+      'ignored',
+      'completed',
+    ]);
+  });
+
   it('shows each consumer that takes its name, pending until it is done', async () => {
     const slow = new HeldAdapter();
     await using app = await keeping({ slow, quick: new RecordingAdapter() });

@@ -154,6 +154,26 @@ describe('The health of emissions', () => {
     expect(await app.ask()).toMatchObject({ code: 200, status: 'up' });
   });
 
+  it('of a handler that has always returned at once is over as soon as it succeeds again', async () => {
+    await using app = await checked({ deliver: () => {} });
+    let isBroken = false;
+    const handle = () => {
+      if (isBroken) throw new Error('no index today');
+    };
+    app.emissions.subscribe('*', handle, { id: 'index' });
+    const statuses: unknown[] = [];
+    for (const broken of [false, true, false]) {
+      isBroken = broken;
+      // oxlint-disable-next-line no-await-in-loop -- one after another
+      await app.emit(4);
+      // oxlint-disable-next-line no-await-in-loop
+      await app.emissions.settled();
+      // oxlint-disable-next-line no-await-in-loop
+      statuses.push(await app.ask());
+    }
+    expect(statuses).toMatchObject([{ status: 'up' }, { status: 'down' }, { status: 'up' }]);
+  });
+
   it('is up with Terminus 11 where that of others would be degraded, since it does not know that', async () => {
     await using app = await checked({ deliver: () => Promise.reject(new Error('no')) });
     await app.emit(2);
