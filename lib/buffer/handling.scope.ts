@@ -176,7 +176,7 @@ export class HandlingScope implements InvocationScope {
       rules.failed(error, context);
     };
     // As with `await`, a `then` that a promise has of its own, which may call back at once or never, is not asked. The first way V8
-    // inlines: 115 instructions less.
+    // inlines: 100 instructions less.
     if (isUsual(pending)) void pending.then(resolved, threw);
     else void Promise.prototype.then.call(Promise.resolve(pending), resolved, threw);
   }
