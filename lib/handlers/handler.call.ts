@@ -15,11 +15,7 @@ export interface HandlerCall extends DeliveryContext {
 }
 
 /** What a handler's context knows of its call before anybody asks for the call itself. */
-export interface CallSource extends CallMaker {
-  readonly aborted?: boolean;
-  readonly durationMs?: number;
-  readonly deliveryId?: string | undefined;
-  readonly transact?: Transact | undefined;
+export interface CallSource extends CallMaker, Omit<HandlerCall, keyof DeliveryContext> {
   own(): ToldCall;
   /** Told that the handler returned `IGNORED`. */
   ignored?(): void;

@@ -120,7 +120,7 @@ export class Calls implements AttemptOwner {
     return false;
   }
 
-  /** A call has returned, and that is all; returns whether anybody wants to know. */
+  /** A call has returned, and that is all; returns whether it counts: all may have been given up meanwhile. */
   private returned(): boolean {
     if (this.aborted) return false;
     this.underWay--;

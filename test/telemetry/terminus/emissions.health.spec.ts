@@ -3,7 +3,7 @@ import { ModuleRef } from '@nestjs/core';
 import { HealthCheckService, TerminusModule } from '@nestjs/terminus';
 import { Test } from '@nestjs/testing';
 import { describe, expect, it } from '@jest/globals';
-import { EmissionsModule, type EmissionAdapter } from 'nestjs-emissions';
+import { EmissionsModule, type EmissionAdapter, type Emissions } from 'nestjs-emissions';
 import { EmissionsHealthIndicator } from 'nestjs-emissions/terminus';
 import { serve } from '../../support/app.js';
 import { until } from '../../support/until.js';
@@ -52,6 +52,16 @@ async function checked(adapter: EmissionAdapter) {
     return { code: response.status, ...details['emissions'] };
   };
   return { ...app, emit, ask };
+}
+
+/** A handler of all emissions that fails while it is broken. */
+function breakable(emissions: Emissions): { isBroken: boolean } {
+  const handler = { isBroken: false };
+  const handle = () => {
+    if (handler.isBroken) throw new Error('no index today');
+  };
+  emissions.subscribe('*', handle, { id: 'index' });
+  return handler;
 }
 
 describe('The health of emissions', () => {
@@ -139,16 +149,13 @@ describe('The health of emissions', () => {
 
   it('of handlers is told as well as that of adapters', async () => {
     await using app = await checked({ deliver: () => {} });
-    let isBroken = true;
-    const handle = () => {
-      if (isBroken) throw new Error('no index today');
-    };
-    app.emissions.subscribe('*', handle, { id: 'index' });
+    const handler = breakable(app.emissions);
+    handler.isBroken = true;
     await app.emit(4);
     await app.emissions.settled();
     const index = { consumer: 'index', status: 'down', reason: '4 failures in a row' };
     expect(await app.ask()).toMatchObject({ code: 503, consumers: [index] });
-    isBroken = false;
+    handler.isBroken = false;
     await app.emit(1);
     await app.emissions.settled();
     expect(await app.ask()).toMatchObject({ code: 200, status: 'up' });
@@ -156,14 +163,10 @@ describe('The health of emissions', () => {
 
   it('of a handler that has always returned at once is over as soon as it succeeds again', async () => {
     await using app = await checked({ deliver: () => {} });
-    let isBroken = false;
-    const handle = () => {
-      if (isBroken) throw new Error('no index today');
-    };
-    app.emissions.subscribe('*', handle, { id: 'index' });
+    const handler = breakable(app.emissions);
     const statuses: unknown[] = [];
-    for (const broken of [false, true, false]) {
-      isBroken = broken;
+    for (const isBroken of [false, true, false]) {
+      handler.isBroken = isBroken;
       // oxlint-disable-next-line no-await-in-loop -- one after another
       await app.emit(4);
       // oxlint-disable-next-line no-await-in-loop
