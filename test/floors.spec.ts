@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { breaches } from './support/floors.js';
 import { librarySources, root } from './support/imports.js';
+import { lateFields } from './support/late-fields.js';
 
 describe('The floor plan', () => {
   it('is kept by every file of lib', () => {
@@ -10,6 +11,25 @@ describe('The floor plan', () => {
 
     expect(sources.size).toBeGreaterThan(0);
     expect(breaches(sources)).toEqual([]);
+  });
+});
+
+describe('The fields of a class', () => {
+  it('have their value from the start, everywhere in lib', () => {
+    expect([...librarySources().values()].flatMap(lateFields)).toEqual([]);
+  });
+
+  it('are late without one, unless Nest sets them, or they are private to JavaScript too', () => {
+    const source = `class A {
+      at: number | undefined;
+      readonly b: string;
+      #c: number | undefined;
+      @Inject() readonly d: D;
+      e = 1;
+      declare f: number;
+      constructor(readonly g: string) { this.b = g; }
+    }`;
+    expect(lateFields(source)).toEqual(['A.at']);
   });
 });
 

@@ -11,50 +11,50 @@ export interface Owner {
 
 /** Everything a unit of work has emitted and not handed over, in order, whichever of its savepoints emitted it. */
 export class EmissionList {
-  #emissions: Emission[] = NONE;
+  private emissions: Emission[] = NONE;
   /** Who emitted each, kept only once there has been a savepoint. */
-  #owners: Owner[] | undefined;
+  private owners: Owner[] | undefined = undefined;
 
   get length(): number {
-    return this.#emissions.length;
+    return this.emissions.length;
   }
 
   /** Tells owners apart from now on; what is there is `owner`'s. */
   distinguish(owner: Owner): void {
-    this.#owners ??= this.#emissions.map(() => owner);
+    this.owners ??= this.emissions.map(() => owner);
   }
 
   push(emission: Emission, owner: Owner): void {
     // Made with its first entry: an empty list that grows takes a twentieth of what a unit costs that emits once.
-    if (this.#emissions === NONE) this.#emissions = [emission];
-    else this.#emissions.push(emission);
-    this.#owners?.push(owner);
+    if (this.emissions === NONE) this.emissions = [emission];
+    else this.emissions.push(emission);
+    this.owners?.push(owner);
   }
 
   /** What belongs to an owner now. */
   of(owner: Owner): readonly Emission[] {
-    const owners = this.#owners;
-    return this.#emissions.filter((_, i) => owners === undefined || owners[i]!.heir === owner);
+    const owners = this.owners;
+    return this.emissions.filter((_, i) => owners === undefined || owners[i]!.heir === owner);
   }
 
   /** Takes out what belongs to an owner; `count` is how many these are. */
   take(owner: Owner, count: number): readonly Emission[] {
     if (count === 0) return NONE;
-    const emissions = this.#emissions;
-    this.#emissions = NONE;
-    return this.#owners === undefined
+    const emissions = this.emissions;
+    this.emissions = NONE;
+    return this.owners === undefined
       ? emissions
-      : this.#divide(emissions, this.#owners, owner, count);
+      : this.divide(emissions, this.owners, owner, count);
   }
 
   /** Keeps what is not the owner's. */
-  #divide(
+  private divide(
     emissions: Emission[],
     owners: readonly Owner[],
     owner: Owner,
     count: number,
   ): readonly Emission[] {
-    this.#owners = [];
+    this.owners = [];
     if (count === emissions.length) return emissions;
     const taken: Emission[] = [];
     for (const [i, emission] of emissions.entries()) {
@@ -67,13 +67,13 @@ export class EmissionList {
 
   /** Puts emissions back where they were: ids grow in the order of emission. */
   putBack(taken: readonly Emission[], owner: Owner): void {
-    const emissions = this.#emissions;
-    const owners = this.#owners;
+    const emissions = this.emissions;
+    const owners = this.owners;
     const all = [
       ...taken.map((emission) => ({ emission, by: owner })),
       ...emissions.map((emission, i) => ({ emission, by: owners?.[i] ?? owner })),
     ].sort((a, b) => (a.emission.id < b.emission.id ? -1 : 1));
-    this.#emissions = all.map(({ emission }) => emission);
-    if (owners !== undefined) this.#owners = all.map(({ by }) => by);
+    this.emissions = all.map(({ emission }) => emission);
+    if (owners !== undefined) this.owners = all.map(({ by }) => by);
   }
 }

@@ -27,9 +27,9 @@ export class Handling implements UnitOfWork {
   readonly cause: Emission;
   private readonly surroundings: Surroundings;
   /** Its async context, when it is to be entered again. */
-  private scope: AsyncResource | undefined;
-  private ownOrigin: UnitOrigin | undefined;
-  private opened: EmissionBuffer | undefined;
+  private scope: AsyncResource | undefined = undefined;
+  private ownOrigin: UnitOrigin | undefined = undefined;
+  private opened: EmissionBuffer | undefined = undefined;
   private isFree = false;
 
   constructor(cause: Emission, surroundings: Surroundings) {

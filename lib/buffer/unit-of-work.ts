@@ -24,11 +24,11 @@ export interface UnitContext {
 export class UnitOrigin implements EmissionOrigin {
   readonly cause: Emission | undefined;
   correlationId: string | undefined;
-  metadata: Readonly<Record<string, unknown>> | undefined;
-  tenant: string | undefined;
-  source: string | undefined;
-  #stamp: (() => UnitContext | undefined) | undefined;
-  readonly #around: UnitOrigin | undefined;
+  metadata: Readonly<Record<string, unknown>> | undefined = undefined;
+  tenant: string | undefined = undefined;
+  source: string | undefined = undefined;
+  private stamp: (() => UnitContext | undefined) | undefined;
+  private readonly around: UnitOrigin | undefined;
 
   constructor(
     cause: Emission | undefined,
@@ -38,8 +38,8 @@ export class UnitOrigin implements EmissionOrigin {
     this.cause = cause;
     // What is around it, or its context, may say another.
     this.correlationId = around === undefined ? cause?.correlationId : undefined;
-    this.#stamp = stamp;
-    this.#around = around;
+    this.stamp = stamp;
+    this.around = around;
   }
 
   /** That of a unit within no other. */
@@ -58,8 +58,8 @@ export class UnitOrigin implements EmissionOrigin {
    * @throws InvalidEmissionError when it is none
    */
   resolve(): this {
-    if (this.#stamp !== undefined) this.#apply(this.#stamp());
-    if (this.#around !== undefined) this.correlationId ??= this.#around.resolve().correlationId;
+    if (this.stamp !== undefined) this.apply(this.stamp());
+    if (this.around !== undefined) this.correlationId ??= this.around.resolve().correlationId;
     return this;
   }
 
@@ -67,12 +67,12 @@ export class UnitOrigin implements EmissionOrigin {
   begun(id: string): void {
     if (this.correlationId !== undefined) return;
     this.correlationId = id;
-    this.#around?.begun(id);
+    this.around?.begun(id);
   }
 
-  #apply(context: UnitContext | undefined): void {
+  private apply(context: UnitContext | undefined): void {
     const { metadata, ...said } = checked(context);
-    const around = this.#around?.resolve();
+    const around = this.around?.resolve();
     const stamped = metadata && snapshot(metadata, 'context.metadata');
     this.metadata =
       stamped && around?.metadata
@@ -81,7 +81,7 @@ export class UnitOrigin implements EmissionOrigin {
     this.tenant = textOf(said, 'tenant') ?? around?.tenant;
     this.source = textOf(said, 'source') ?? around?.source;
     this.correlationId ??= textOf(said, 'correlationId');
-    this.#stamp = undefined;
+    this.stamp = undefined;
   }
 }
 

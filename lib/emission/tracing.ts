@@ -31,5 +31,5 @@ export interface Tracer {
 
 /** Holds the tracer of one application. Asked once for each emission, commit and call; without a tracer nothing else is done. */
 export class Tracing {
-  tracer: Tracer | undefined;
+  tracer: Tracer | undefined = undefined;
 }

@@ -12,7 +12,7 @@ import { SlowClients } from './slow-clients.js';
  */
 export class FrameSender {
   /** Set when socket.io has a server. */
-  server: Namespace | undefined;
+  server: Namespace | undefined = undefined;
   /** Whether somebody has much waiting: the next batch had better let it be written first. */
   pressed = false;
 

@@ -67,11 +67,11 @@ export class Consumer implements Runnable, Caller {
   private scheduled = false;
   private atWork = false;
   private overdue = false;
-  private waitTimer: NodeJS.Timeout | undefined;
+  private waitTimer: NodeJS.Timeout | undefined = undefined;
   private readonly expiry: Expiry;
-  private closed: 'removed' | 'shutdown' | undefined;
+  private closed: 'removed' | 'shutdown' | undefined = undefined;
   private spent = false;
-  private idle: (() => void) | undefined;
+  private idle: (() => void) | undefined = undefined;
   /** Nothing is queued, and nobody waits until it is idle: finding that out anew is a twenty-fifth of what a call costs. */
   private nothingWaits = false;
 
