@@ -16,7 +16,6 @@ import type { EmissionDropped } from './telemetry/channels.js';
 import { signal } from './telemetry/signal.js';
 
 const REMEMBERED_NAMES = 10_000;
-const NO_ORIGIN: EmissionOrigin = Object.freeze({});
 
 /** Makes emissions and puts them into the active buffer, or does with them what the option `unbuffered` says. */
 @Injectable()
@@ -46,7 +45,7 @@ export class Emitter {
   ): Emission | undefined {
     const unit = this.buffers.current();
     const buffer = unit?.buffer;
-    if (buffer?.isOpen !== true)
+    if (unit === undefined || buffer === undefined || !buffer.isOpen)
       return this.#emitUnbuffered(name, payload, metadata, options, unit, initializedAt);
     const emission = this.#create(name, payload, metadata, options, unit, initializedAt);
     buffer.add(emission);
@@ -58,14 +57,12 @@ export class Emitter {
     payload: unknown,
     metadata: Readonly<Record<string, unknown>> | undefined,
     options: EmitOptions | undefined,
-    unit: UnitOfWork | undefined,
+    { origin: ofUnit }: UnitOfWork,
     initializedAt: number | undefined,
   ): Emission {
-    const shared = unit?.origin.resolve();
-    const origin =
-      initializedAt === undefined ? shared : Object.assign({}, shared, { initializedAt });
-    const emission = this.factory.create(name, payload, metadata, options, origin ?? NO_ORIGIN);
-    if (shared === undefined) return emission;
+    const shared = ofUnit.resolve();
+    const origin = initializedAt === undefined ? shared : reported(shared, initializedAt);
+    const emission = this.factory.create(name, payload, metadata, options, origin);
     shared.begun(emission.id);
     if (shared.cause !== undefined) this.guard.check(emission, shared.cause, options);
     return emission;
@@ -83,7 +80,10 @@ export class Emitter {
     const buffer = unit?.buffer;
     // What was emitted after a unit of work failed must not leave, and one that is being committed may still fail.
     if (this.options.unbuffered === 'deliver' && (buffer === undefined || buffer.isDelivered)) {
-      const emission = this.#create(name, payload, metadata, options, unit, initializedAt);
+      const emission =
+        unit === undefined
+          ? this.factory.create(name, payload, metadata, options, { initializedAt })
+          : this.#create(name, payload, metadata, options, unit, initializedAt);
       this.#deliverNow(emission);
       return emission;
     }
@@ -119,4 +119,9 @@ export class Emitter {
             `methods need @Buffered() too), wrap the work in emissions.run(), or set the option unbuffered: 'deliver'. Said once per name.`,
     );
   }
+}
+
+/** The same for an emission that reports work. */
+function reported(origin: EmissionOrigin, initializedAt: number): EmissionOrigin {
+  return Object.assign({}, origin, { initializedAt });
 }

@@ -76,7 +76,8 @@ export class EmissionFactory {
   readonly clock: Clock = new Clock();
   readonly #ids = new Ids();
   readonly #topics: TopicRouter;
-  readonly #options: EmissionFactoryOptions;
+  readonly #deep: boolean;
+  readonly #tenancyKey: string | undefined;
   readonly #tracing: Tracing;
   /** Names that passed the check, so that each pays for that once. */
   readonly #names = new Map<string, KnownName>();
@@ -90,7 +91,8 @@ export class EmissionFactory {
     tracing: Tracing = new Tracing(),
   ) {
     this.#topics = topics;
-    this.#options = options;
+    this.#deep = options.snapshot === 'deep';
+    this.#tenancyKey = options.tenancyKey;
     this.#tracing = tracing;
   }
 
@@ -107,7 +109,7 @@ export class EmissionFactory {
   ): Emission {
     const { topic, place } = this.#known(name);
     if (options !== undefined) checkOptions(options);
-    const deep = this.#options.snapshot === 'deep';
+    const deep = this.#deep;
     const quick = deep ? quickSnapshot(payload, place) : undefined;
     const copied = quick ?? (deep ? carefulSnapshot(payload) : payload);
     const stamped = this.#metadata(said, origin.metadata, deep);
@@ -188,8 +190,7 @@ export class EmissionFactory {
   }
 
   #tenantIn(fields: unknown): string | undefined {
-    const key = this.#options.tenancyKey;
-    return key === undefined ? undefined : tenantOf(fields, key);
+    return this.#tenancyKey === undefined ? undefined : tenantOf(fields, this.#tenancyKey);
   }
 }
 
