@@ -46,6 +46,8 @@ export class Calls implements AttemptOwner {
   private readonly retries = new Map<NodeJS.Timeout, readonly Emission[]>();
   private underWay = 0;
   private undelivered = 0;
+  /** Calls that are about to return, for all that is known; each is under way, with one emission. */
+  private returning = 0;
   private aborted = false;
 
   constructor(destination: Destination, caller: Caller, report: ConsumerReport) {
@@ -61,12 +63,12 @@ export class Calls implements AttemptOwner {
 
   /** How many there are; one that waits to be retried counts. */
   get count(): number {
-    return this.underWay;
+    return this.underWay + this.returning;
   }
 
   /** How many emissions these have not delivered. */
   get emissions(): number {
-    return this.undelivered;
+    return this.undelivered + this.returning;
   }
 
   /** The oldest of these emissions. */
@@ -88,10 +90,10 @@ export class Calls implements AttemptOwner {
    * most handlers, and goes on like every call otherwise. Returns whether it goes on.
    */
   handle(emission: Emission, slot: UnitSlot | undefined): boolean {
-    this.underWay++;
-    this.undelivered++;
     if (this.destination.isPrompt === true && !this.report.isWatched())
       return this.handlePromptly(emission, slot);
+    this.underWay++;
+    this.undelivered++;
     const call = new Attempt(this, 1, emission, this.report.isHeard());
     let goesOn: boolean;
     try {
@@ -101,31 +103,42 @@ export class Calls implements AttemptOwner {
       return false;
     }
     if (goesOn) return this.goOn(call, emission);
-    if (this.returned()) this.report.handled(emission, call);
+    // All may have been given up meanwhile.
+    if (this.aborted) return false;
+    this.underWay--;
+    this.undelivered--;
+    this.report.handled(emission, call);
     return false;
   }
 
   /** The same for one that hardly ever goes on, while nobody listens. */
   private handlePromptly(emission: Emission, slot: UnitSlot | undefined): boolean {
+    this.returning++;
     let call: Attempt | undefined;
     try {
       // What goes on is what `unasked` made.
       call = this.destination.handlePromptly!(emission, this.unasked, slot) as Attempt | undefined;
     } catch (error) {
+      this.stays();
       this.threw(this.unasked.own(), emission, error);
       return false;
     }
-    if (call !== undefined) return this.goOn(call, emission);
-    if (this.returned()) this.report.returned();
+    if (call !== undefined) {
+      this.stays();
+      return this.goOn(call, emission);
+    }
+    if (this.aborted) return false;
+    this.returning--;
+    this.report.returned();
     return false;
   }
 
-  /** A call has returned, and that is all; returns whether it counts: all may have been given up meanwhile. */
-  private returned(): boolean {
-    if (this.aborted) return false;
-    this.underWay--;
-    this.undelivered--;
-    return true;
+  /** A call that was to return at once does not. */
+  private stays(): void {
+    if (this.aborted) return;
+    this.returning--;
+    this.underWay++;
+    this.undelivered++;
   }
 
   private threw(call: Attempt, emission: Emission, error: unknown): void {
@@ -138,6 +151,7 @@ export class Calls implements AttemptOwner {
   abort(): void {
     this.aborted = true;
     this.undelivered = 0;
+    this.returning = 0;
     for (const timer of this.retries.keys()) clearTimeout(timer);
     this.retries.clear();
     for (const attempt of this.running.clear()) attempt.abort(new ShutdownError());

@@ -70,6 +70,8 @@ export class Commits {
   #offer(emissions: readonly Emission[]): void | Promise<void> {
     for (const participant of this.#participants) {
       const accepted = participant.accept(emissions);
+      // What is given back as it is needs no look at what it is.
+      if (accepted === emissions) continue;
       if (accepted instanceof Promise) return this.#offerAccepted(accepted, participant);
       emissions = accepted;
     }

@@ -393,8 +393,10 @@ export class Pipeline implements ConsumerHost, CommitHost, PlaceHost {
   /** Gives emissions to those who take them. */
   #accept(share: Share): void {
     const { emissions, takers } = share;
-    for (const consumer of takers) if (consumer.accept(emissions)) share.arriving++;
-    if (share.arriving === 0) return;
+    let arriving = 0;
+    for (const consumer of takers) if (consumer.accept(emissions)) arriving++;
+    if (arriving === 0) return;
+    share.arriving = arriving;
     this.#arrivals.add(share);
     this.#turns.call();
   }
@@ -420,7 +422,11 @@ export class Pipeline implements ConsumerHost, CommitHost, PlaceHost {
   }
 
   #notify(emissions: readonly Emission[]): void {
-    if (this.#taps.size > 0) for (const tap of this.#taps) tap(emissions);
+    if (this.#taps.size > 0) this.#show(emissions);
+  }
+
+  #show(emissions: readonly Emission[]): void {
+    for (const tap of this.#taps) tap(emissions);
   }
 
   #isIdle(): boolean {
