@@ -38,6 +38,13 @@ describe('record', () => {
     expect(emission!.initializedAt).toBeLessThan(emission!.occurredAt);
   });
 
+  it('says how long it took where nothing is buffered, too', async () => {
+    await using at = await lab({ unbuffered: 'deliver' });
+    await at.emissions.record(names, work);
+    const [emission] = await at.delivered();
+    expect(durationOf(emission!)).toBeGreaterThan(0);
+  });
+
   it('makes the payload and takes metadata and the options of emit', async () => {
     await using at = await lab();
     const options = {

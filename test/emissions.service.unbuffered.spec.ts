@@ -119,6 +119,16 @@ describe("without a buffer, emit with the policy 'deliver'", () => {
     expect(log.all).toEqual([]);
   });
 
+  it('knows what its unit of work had in common, also once that has been committed', async () => {
+    await using at = await lab({ unbuffered: 'deliver' });
+    const { promise: over, resolve: end } = Promise.withResolvers<void>();
+    let late: Promise<unknown> | undefined;
+    const context = { tenant: 't', correlationId: 'c', metadata: { by: 'cron' } };
+    await at.emissions.run(() => void (late = over.then(() => at.emissions.emit('late'))), context);
+    end();
+    expect(await late).toMatchObject(context);
+  });
+
   it('throws what the hand-over refuses at once', async () => {
     await using at = await lab({ unbuffered: 'deliver' });
     at.emissions.addAdapter('full', new HeldAdapter(), {

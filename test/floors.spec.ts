@@ -19,17 +19,27 @@ describe('The fields of a class', () => {
     expect([...librarySources().values()].flatMap(lateFields)).toEqual([]);
   });
 
-  it('are late without one, unless Nest sets them, or they are private to JavaScript too', () => {
+  it('are late without one, or with one that they may not get, unless they are private to JavaScript too', () => {
     const source = `class A {
       at: number | undefined;
-      readonly b: string;
-      #c: number | undefined;
-      @Inject() readonly d: D;
-      e = 1;
-      declare f: number;
-      constructor(readonly g: string) { this.b = g; }
+      @Inject() readonly b: B;
+      c: number;
+      d: number;
+      e: number;
+      readonly f: string;
+      #g: number | undefined;
+      h = 1;
+      declare i: number;
+      static j: number;
+      constructor();
+      constructor(readonly k?: string) {
+        this.f = k;
+        if (k) this.c = 1;
+        const later = () => { this.d = 1; };
+        if (this.e === 1) later();
+      }
     }`;
-    expect(lateFields(source)).toEqual(['A.at']);
+    expect(lateFields(source)).toEqual(['A.at', 'A.b', 'A.c', 'A.d', 'A.e']);
   });
 });
 

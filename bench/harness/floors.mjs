@@ -347,11 +347,11 @@ class Consumer {
 }
 
 class Context {
-  isAborted = false;
-  at = -1;
-  #controller;
-
   constructor(attempt, consumer) {
+    // Assigned, as V8 defines fields in a function of its own.
+    this.isAborted = false;
+    this.at = -1;
+    this.controller = undefined;
     this.attempt = attempt;
     this.consumer = consumer;
   }
@@ -361,14 +361,14 @@ class Context {
   }
 
   get signal() {
-    this.#controller ??= new AbortController();
-    if (this.isAborted) this.#controller.abort();
-    return this.#controller.signal;
+    this.controller ??= new AbortController();
+    if (this.isAborted) this.controller.abort();
+    return this.controller.signal;
   }
 
   abort() {
     this.isAborted = true;
-    this.#controller?.abort();
+    this.controller?.abort();
   }
 }
 

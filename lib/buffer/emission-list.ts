@@ -25,9 +25,12 @@ export class EmissionList {
   }
 
   push(emission: Emission, owner: Owner): void {
-    // Made with its first entry: an empty list that grows takes a twentieth of what a unit costs that emits once.
-    if (this.emissions === NONE) this.emissions = [emission];
-    else this.emissions.push(emission);
+    const { emissions } = this;
+    // Few are written down anew: a list that grows makes room for sixteen more, which takes a twentieth of what a unit costs that emits once.
+    if (emissions.length === 0) this.emissions = [emission];
+    else if (emissions.length === 1) this.emissions = [emissions[0]!, emission];
+    else if (emissions.length === 2) this.emissions = [emissions[0]!, emissions[1]!, emission];
+    else emissions.push(emission);
     this.owners?.push(owner);
   }
 

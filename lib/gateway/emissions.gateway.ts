@@ -68,11 +68,11 @@ export abstract class EmissionsGateway<I extends GatewayIdentity = GatewayIdenti
 {
   /** The socket.io namespace; set by Nest. */
   @WebSocketServer()
-  readonly server: Namespace | undefined;
+  readonly server: Namespace | undefined = undefined;
 
   @Optional()
   @Inject(GATEWAY_OPTIONS)
-  private readonly given: Partial<GatewayOptions<I>> | undefined;
+  private readonly given: Partial<GatewayOptions<I>> | undefined = undefined;
 
   readonly #connections = new WeakMap<Socket, Connection<I>>();
   #options: GatewayOptions<I> | undefined;

@@ -46,7 +46,7 @@ export class Calls implements AttemptOwner {
   private readonly retries = new Map<NodeJS.Timeout, readonly Emission[]>();
   private underWay = 0;
   private undelivered = 0;
-  /** Calls that are about to return, for all that is known; each is under way, with one emission. */
+  /** Calls that are about to return, for all that is known, counted here instead of twice above: each has one emission. */
   private returning = 0;
   private aborted = false;
 
@@ -133,7 +133,7 @@ export class Calls implements AttemptOwner {
     return false;
   }
 
-  /** A call that was to return at once does not. */
+  /** A call that was to return at once does not, and is counted like every other. */
   private stays(): void {
     if (this.aborted) return;
     this.returning--;

@@ -65,7 +65,7 @@ export class Consumer implements Runnable, Caller {
   private readonly once: boolean;
   private offered = 0;
   private reserved = 0;
-  /** How many fit for certain; how many really do is a sixth of what a commit asks of each of its consumers. */
+  /** How many fit for certain: finding out how many really do takes a sixth of what a commit asks of each of its consumers. */
   private surelyFit = 0;
   private promised = 0;
   private scheduled = false;
@@ -76,7 +76,7 @@ export class Consumer implements Runnable, Caller {
   private closed: 'removed' | 'shutdown' | undefined = undefined;
   private spent = false;
   private idle: (() => void) | undefined = undefined;
-  /** It is open, nothing is queued, and nobody waits until it is idle: finding that out anew is a fifteenth of what a call costs. */
+  /** It is open, takes emissions singly, and nothing is queued: finding that out anew is a fifteenth of what a call costs. */
   private nothingWaits = false;
 
   constructor(
@@ -147,7 +147,6 @@ export class Consumer implements Runnable, Caller {
   /** Calls back when nothing is pending any more. */
   onIdle(idle: () => void): void {
     this.idle = idle;
-    this.nothingWaits = false;
   }
 
   /** Asks the destination whether it wants the emission; one that throws does not get it, and the failure is signalled. */
@@ -167,7 +166,7 @@ export class Consumer implements Runnable, Caller {
     this.report.skipped(emission);
   }
 
-  /** Whether so many can be accepted. */
+  /** Whether so many can be accepted; what is found out is remembered. */
   canAccept(count: number): boolean {
     if (count <= this.surelyFit) return true;
     if (this.once) return false;
@@ -241,7 +240,7 @@ export class Consumer implements Runnable, Caller {
   private catchUp(): void {
     if (this.pending === 0) this.idle?.();
     if (this.backlog.length > 0) this.wake();
-    else this.nothingWaits = this.idle === undefined && this.closed === undefined;
+    else this.nothingWaits = this.closed === undefined;
   }
 
   /** Queues an emission it keeps room for. */

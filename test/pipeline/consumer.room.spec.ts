@@ -6,6 +6,7 @@ import type { CallMaker, SingleCall } from '../../lib/emission/destination.js';
 import type { Emission } from '../../lib/emission/emission.js';
 import { Consumer, type ConsumerHost } from '../../lib/pipeline/consumer.js';
 import { pipelineOptions } from '../../lib/pipeline/pipeline.options.js';
+import { RecordingAdapter } from '../support/adapters.js';
 import { silence } from '../support/logs.js';
 import { Bench } from '../support/pipeline.js';
 
@@ -27,13 +28,14 @@ const host: ConsumerHost = {
 /** A handler; `call` gets the attempt when it asks for it, and says whether it goes on. */
 function consumer(
   call: (own: () => SingleCall) => boolean,
-  { isPrompt = true, once = false } = {},
+  { isPrompt = true, once = false, attempts = 1, outside = host.outside } = {},
 ): Consumer {
   const settings = {
     batchSize: 1,
     capacity: CAPACITY,
     overflow: 'reject',
     concurrency: 3,
+    retry: { attempts },
   } as const;
   const served = adapterDestination('x', { deliver: () => {} }, settings, options);
   return new Consumer(
@@ -49,7 +51,7 @@ function consumer(
         return goesOn ? (made ?? maker.own()) : undefined;
       },
     },
-    host,
+    { ...host, outside },
   );
 }
 
@@ -98,7 +100,7 @@ describe('The room of a consumer', () => {
         const make = (what: Step): void => {
           if ('accept' in what && made.canAccept(what.accept)) {
             const emissions = take(what.accept);
-            expect(made.accept(emissions)).toBe(true);
+            made.accept(emissions);
             arriving.push(...emissions);
           }
           if ('push' in what && made.room >= what.push) made.push(take(what.push));
@@ -160,17 +162,20 @@ describe('A call that is to return at once', () => {
     expect(left).toEqual([2, 0, 0, 2, 0, 0]);
   });
 
-  it('leaves nothing behind when it throws after all was closed, and is not made again', () => {
+  it('leaves nothing behind when it throws after all was closed, and is not to be made again', () => {
     using bench = new Bench();
-    let calls = 0;
-    const made = consumer(() => {
-      calls++;
-      made.close('shutdown', true);
-      throw new Error('no');
-    });
-    made.accept(bench.emissions(1));
-    made.receive(bench.emissions(1)[0]!, undefined);
-    expect(calls).toBe(1);
+    let timers = 0;
+    const made = consumer(
+      () => {
+        made.close('shutdown', true);
+        throw new Error('no');
+      },
+      { attempts: 2, outside: (arm) => (timers++, arm()) },
+    );
+    const [emission] = bench.emissions(1);
+    made.accept([emission!]);
+    made.receive(emission!, undefined);
+    expect(timers).toBe(0);
     expect(made.pending).toBe(0);
   });
 
@@ -203,5 +208,72 @@ describe('A call that is to return at once', () => {
     made.receive(emissions[0]!, undefined);
     expect(begun).toBe(3);
     expect(made.pending).toBe(2);
+  });
+
+  it('takes the place of one that runs side by side when it goes on after all', () => {
+    using bench = new Bench();
+    const calls: SingleCall[] = [];
+    const made = consumer((own) => {
+      calls.push(own());
+      return true;
+    });
+    const emissions = bench.emissions(5);
+    made.accept(emissions);
+    for (const emission of emissions) made.receive(emission, undefined);
+    expect(calls).toHaveLength(3);
+    calls[0]!.succeeded();
+    made.turn();
+    expect(calls).toHaveLength(4);
+    expect(made.pending).toBe(4);
+  });
+
+  it('is not made at once for what may expire: it is queued, where it can', () => {
+    using bench = new Bench();
+    let calls = 0;
+    const made = consumer(() => {
+      calls++;
+      return false;
+    });
+    const [emission] = bench.emissions(1, { ttlMs: 60_000 });
+    made.accept([emission!]);
+    made.receive(emission!, undefined);
+    expect([calls, made.pending]).toEqual([0, 1]);
+    made.close('shutdown', true);
+  });
+
+  it('forgets how often calls had failed before', () => {
+    using bench = new Bench();
+    let fails = true;
+    const made = consumer(() => {
+      if (fails) throw new Error('no');
+      return false;
+    });
+    const emissions = bench.emissions(3);
+    made.accept(emissions);
+    for (const emission of emissions.slice(0, 2)) made.receive(emission, undefined);
+    expect(made.failures).toBe(2);
+    fails = false;
+    made.receive(emissions[2]!, undefined);
+    expect(made.failures).toBe(0);
+  });
+});
+
+describe('A consumer that collects batches', () => {
+  it('takes no notice of what arrives at others, and sheds instead of refusing where it may', async () => {
+    using bench = new Bench();
+    const batched = bench.serve(new RecordingAdapter(), {
+      batchSize: 2,
+      capacity: 2,
+      overflow: 'drop-oldest',
+    });
+    const handled: unknown[] = [];
+    bench.serveAs(
+      { deliver: () => {} },
+      { consumer: { batchSize: 1 }, handle: ({ payload }) => handled.push(payload) < 0 },
+    );
+    await bench.commit(3);
+    await bench.settled();
+    expect(handled).toEqual([1, 2, 3]);
+    expect(batched.batches.map((batch) => batch.map(({ payload }) => payload))).toEqual([[2, 3]]);
   });
 });

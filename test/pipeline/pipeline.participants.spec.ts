@@ -23,6 +23,7 @@ describe('What takes part in a commit', () => {
         await nextRound();
         return accept(emissions);
       };
+    bench.pipeline.join({ accept: (emissions) => emissions });
     bench.pipeline.join({ accept: adding('b') });
     bench.pipeline.join({ accept: later(adding('c')) });
     bench.pipeline.join({ accept: adding('d') });
