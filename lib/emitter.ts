@@ -121,7 +121,7 @@ export class Emitter {
   }
 }
 
-/** The same for an emission that reports work. */
+/** What an emission that reports work takes over from its unit. */
 function reported(origin: EmissionOrigin, initializedAt: number): EmissionOrigin {
   return Object.assign({}, origin, { initializedAt });
 }

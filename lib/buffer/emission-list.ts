@@ -26,7 +26,8 @@ export class EmissionList {
 
   push(emission: Emission, owner: Owner): void {
     const { emissions } = this;
-    // Few are written down anew: a list that grows makes room for sixteen more, which takes a twentieth of what a unit costs that emits once.
+    // Few are written down anew: a list that grows makes room for sixteen more, which takes a twentieth of what a unit costs that emits
+    // once, and 8 ns of one that emits three times.
     if (emissions.length === 0) this.emissions = [emission];
     else if (emissions.length === 1) this.emissions = [emissions[0]!, emission];
     else if (emissions.length === 2) this.emissions = [emissions[0]!, emissions[1]!, emission];

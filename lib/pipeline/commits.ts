@@ -70,7 +70,7 @@ export class Commits {
   #offer(emissions: readonly Emission[]): void | Promise<void> {
     for (const participant of this.#participants) {
       const accepted = participant.accept(emissions);
-      // What is given back as it is needs no look at what it is.
+      // Mostly nothing is added, and that it is no promise need not be found out.
       if (accepted === emissions) continue;
       if (accepted instanceof Promise) return this.#offerAccepted(accepted, participant);
       emissions = accepted;

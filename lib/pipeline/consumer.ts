@@ -65,7 +65,7 @@ export class Consumer implements Runnable, Caller {
   private readonly once: boolean;
   private offered = 0;
   private reserved = 0;
-  /** How many fit for certain: finding out how many really do takes a sixth of what a commit asks of each of its consumers. */
+  /** How many fit for certain: finding out how many really do takes some 40 instructions with each commit, and this 8. */
   private surelyFit = 0;
   private promised = 0;
   private scheduled = false;
@@ -76,7 +76,7 @@ export class Consumer implements Runnable, Caller {
   private closed: 'removed' | 'shutdown' | undefined = undefined;
   private spent = false;
   private idle: (() => void) | undefined = undefined;
-  /** It is open, takes emissions singly, and nothing is queued: finding that out anew is a fifteenth of what a call costs. */
+  /** It is open, takes emissions singly, and nothing is queued: finding that out anew is a twenty-fifth of what a call costs. */
   private nothingWaits = false;
 
   constructor(

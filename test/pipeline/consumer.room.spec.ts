@@ -198,7 +198,7 @@ describe('A call that is to return at once', () => {
     using bench = new Bench();
     const emissions = bench.emissions(5);
     let begun = 0;
-    // Each call brings the next emission, as nothing here does, and as `concurrency` (3) would allow.
+    // Each call brings the next emission, as far as `concurrency` (3) allows.
     const made = consumer(() => {
       const emission = emissions[++begun];
       if (emission !== undefined) made.receive(emission, undefined);
