@@ -26,21 +26,20 @@ interface Abortion {
  * nothing in it that they could change ({@link AttemptContext}; a handler's context).
  */
 export class Attempt implements SingleCall, CallMaker {
-  // Declared, not defined: that would be code of its own, of which V8 inlines only so much (CONTRIBUTING.md).
   /** 1 for the first. */
-  declare readonly attempt: number;
+  readonly attempt: number;
   /** Whether a handler said that the emission does not concern it. */
-  declare isIgnored: boolean;
+  isIgnored: boolean;
   /** What is busy meanwhile; undefined: nothing. */
-  declare keys: ReadonlySet<string> | undefined;
+  keys: ReadonlySet<string> | undefined;
   /** Its slot among those under way; -1: it is not. */
-  declare at: number;
-  declare private readonly owner: AttemptOwner;
+  at: number;
+  private readonly owner: AttemptOwner;
   /** What it delivers: one emission, or several. */
-  declare private of: Emission | readonly Emission[] | undefined;
+  private of: Emission | readonly Emission[] | undefined;
   /** Undefined: it is not timed. */
-  declare private readonly started: number | undefined;
-  declare private abortion: Abortion | undefined;
+  private readonly started: number | undefined;
+  private abortion: Abortion | undefined;
 
   /**
    * @param of what it delivers; nothing, when that is nobody's business

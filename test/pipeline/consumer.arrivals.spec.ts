@@ -1,10 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { adapterDestination } from '../../lib/adapter.destination.js';
-import { Clock } from '../../lib/emission/clock.js';
 import type { SingleCall } from '../../lib/emission/destination.js';
 import { Consumer } from '../../lib/pipeline/consumer.js';
 import { pipelineOptions } from '../../lib/pipeline/pipeline.options.js';
-import { Bench } from '../support/pipeline.js';
+import { Bench, handTurned } from '../support/pipeline.js';
 
 const options = pipelineOptions.resolve({}, 'pipeline');
 
@@ -23,15 +22,7 @@ function consumer(goesOn: (payload: unknown) => boolean) {
         return goesOn(payload);
       },
     },
-    {
-      clock: new Clock(),
-      hurried: false,
-      mayGoOn: false,
-      schedule: () => {},
-      outside: (arm) => arm(),
-      progressed: () => {},
-      retire: () => {},
-    },
+    handTurned,
   );
   return { consumer: made, begun, calls };
 }

@@ -1,34 +1,23 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { adapterDestination } from '../../lib/adapter.destination.js';
-import { Clock } from '../../lib/emission/clock.js';
 import type { CallMaker, SingleCall } from '../../lib/emission/destination.js';
 import type { Emission } from '../../lib/emission/emission.js';
-import { Consumer, type ConsumerHost } from '../../lib/pipeline/consumer.js';
+import { Consumer } from '../../lib/pipeline/consumer.js';
 import { pipelineOptions } from '../../lib/pipeline/pipeline.options.js';
 import { RecordingAdapter } from '../support/adapters.js';
 import { silence } from '../support/logs.js';
-import { Bench } from '../support/pipeline.js';
+import { Bench, handTurned } from '../support/pipeline.js';
 
 beforeAll(silence);
 
 const options = pipelineOptions.resolve({}, 'pipeline');
 const CAPACITY = 6;
-/** With turns that are given by hand. */
-const host: ConsumerHost = {
-  clock: new Clock(),
-  hurried: false,
-  mayGoOn: false,
-  schedule: () => {},
-  outside: (arm) => arm(),
-  progressed: () => {},
-  retire: () => {},
-};
 
 /** A handler; `call` gets the attempt when it asks for it, and says whether it goes on. */
 function consumer(
   call: (own: () => SingleCall) => boolean,
-  { isPrompt = true, once = false, attempts = 1, outside = host.outside } = {},
+  { isPrompt = true, once = false, attempts = 1, outside = handTurned.outside } = {},
 ): Consumer {
   const settings = {
     batchSize: 1,
@@ -51,7 +40,7 @@ function consumer(
         return goesOn ? (made ?? maker.own()) : undefined;
       },
     },
-    { ...host, outside },
+    { ...handTurned, outside },
   );
 }
 
@@ -227,7 +216,7 @@ describe('A call that is to return at once', () => {
     expect(made.pending).toBe(4);
   });
 
-  it('is not made at once for what may expire: it is queued, where it can', () => {
+  it('is not made at once for what may expire: that is queued', () => {
     using bench = new Bench();
     let calls = 0;
     const made = consumer(() => {
@@ -263,7 +252,7 @@ describe('A consumer that collects batches', () => {
     using bench = new Bench();
     const adapter = new RecordingAdapter();
     const settings = { batchSize: 2, capacity: 2, overflow: 'drop-oldest' } as const;
-    const made = new Consumer(adapterDestination('x', adapter, settings, options), host);
+    const made = new Consumer(adapterDestination('x', adapter, settings, options), handTurned);
     const emissions = bench.emissions(3);
     expect(made.canAccept(3)).toBe(true);
     expect(made.accept(emissions)).toBe(false);

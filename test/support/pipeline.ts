@@ -6,11 +6,24 @@ import type {
   PipelineSettings,
 } from 'nestjs-emissions';
 import { adapterDestination } from '../../lib/adapter.destination.js';
+import { Clock } from '../../lib/emission/clock.js';
 import type { Destination } from '../../lib/emission/destination.js';
 import { EmissionFactory } from '../../lib/emission/emission.factory.js';
 import { TopicRouter } from '../../lib/emission/topics.js';
+import type { ConsumerHost } from '../../lib/pipeline/consumer.js';
 import { Pipeline } from '../../lib/pipeline/pipeline.js';
 import { pipelineOptions } from '../../lib/pipeline/pipeline.options.js';
+
+/** What a consumer by itself belongs to: its turns are given by hand. */
+export const handTurned: ConsumerHost = {
+  clock: new Clock(),
+  hurried: false,
+  mayGoOn: false,
+  schedule: () => {},
+  outside: (arm) => arm(),
+  progressed: () => {},
+  retire: () => {},
+};
 
 /** A pipeline by itself, without an application: started, and closed at the end of the test. */
 export class Bench implements Disposable {
