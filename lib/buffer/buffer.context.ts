@@ -98,11 +98,9 @@ export class BufferContext {
   /** Runs work in a buffer of its own, or, where one is active, in a savepoint of it. */
   runBuffered<T>(work: () => T | Promise<T>, context?: UnitContext): Promise<T> {
     const around = this.current();
-    const unit: UnitOfWork = {
-      origin: originOf(around, context),
-      buffer: around?.buffer?.isOpen === true ? around.buffer.savepoint() : this.open(),
-      transaction: around?.transaction,
-    };
+    const origin = originOf(around, context);
+    const buffer = around?.buffer?.isOpen === true ? around.buffer.savepoint() : this.open();
+    const unit: UnitOfWork = { origin, buffer, transaction: around?.transaction };
     try {
       const result = this.enter(unit, work);
       if (isThenable(result)) return this.#finish(result, unit);

@@ -44,7 +44,7 @@ export class UnitOrigin implements EmissionOrigin {
 
   /** That of a unit within no other. */
   static of(context: UnitContext | undefined): UnitOrigin {
-    return new UnitOrigin(undefined, context && stampOf(context));
+    return new UnitOrigin(undefined, context === undefined ? undefined : stampOf(context));
   }
 
   /** The origin of a nested run that says more. */

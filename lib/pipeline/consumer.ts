@@ -22,6 +22,10 @@ export interface ConsumerHost {
   readonly ledger?: Ledger | undefined;
   /** Somebody waits for everything to settle, or the application is closing: batches are not to wait to fill up. */
   readonly hurried: boolean;
+  /** Tells consumers of what was accepted for them: one of them is asked how much it has. */
+  tell(): void;
+  /** Room was taken by so many. */
+  took(count: number): void;
   schedule(consumer: Consumer): void;
   /** Whether a consumer that has room for a call again may use it without waiting for its turn. */
   readonly mayGoOn: boolean;
@@ -111,12 +115,14 @@ export class Consumer implements Runnable, Caller {
 
   /** About to arrive, queued, parked, in a call or waiting to be retried. */
   get pending(): number {
+    this.host.tell();
     return this.reserved + this.backlog.length + this.calls.emissions;
   }
 
   /** How many it is done with, of all it ever got: delivered, given up or shed. */
   get done(): number {
-    return this.offered - this.pending;
+    const { pending } = this;
+    return this.offered - pending;
   }
 
   /** The oldest emission it is not done with. */
@@ -132,6 +138,11 @@ export class Consumer implements Runnable, Caller {
   /** How many more fit. */
   get room(): number {
     return this.capacity - this.pending - this.promised;
+  }
+
+  /** Whether all that is accepted for it arrives. */
+  get arrives(): boolean {
+    return this.singly && !this.once;
   }
 
   /** Tells by the name alone; a pattern that fails to answer takes nothing, and the failure is signalled. */
@@ -168,6 +179,7 @@ export class Consumer implements Runnable, Caller {
 
   /** Whether so many can be accepted; what is found out is remembered. */
   canAccept(count: number): boolean {
+    this.host.tell();
     if (count <= this.surelyFit) return true;
     if (this.once) return false;
     this.surelyFit = this.room;
@@ -181,11 +193,17 @@ export class Consumer implements Runnable, Caller {
   accept(emissions: readonly Emission[]): boolean {
     if (!this.singly) this.push(emissions);
     else {
-      this.offered += emissions.length;
-      this.reserved += emissions.length;
-      this.surelyFit -= emissions.length;
+      this.accepted(emissions.length);
+      this.host.took(emissions.length);
     }
     return this.singly;
+  }
+
+  /** So many were accepted that will arrive. */
+  accepted(count: number): void {
+    this.offered += count;
+    this.reserved += count;
+    this.surelyFit -= count;
   }
 
   /** Promises room to emissions that will come later, or not at all. One that sheds makes room when they come. */
@@ -193,6 +211,7 @@ export class Consumer implements Runnable, Caller {
     if (this.sheds) return;
     this.promised += count;
     this.surelyFit = 0;
+    this.host.took(count);
   }
 
   /** They come, and are queued. */
@@ -266,6 +285,7 @@ export class Consumer implements Runnable, Caller {
     }
     this.offered += emissions.length;
     this.surelyFit = 0;
+    this.host.took(emissions.length);
     if (this.sheds && emissions.length > this.room) this.pushAndShed(emissions, this.room);
     else for (const emission of emissions) this.enqueue(emission);
     this.wake();
@@ -312,6 +332,7 @@ export class Consumer implements Runnable, Caller {
    * are left to finish, or, with `abort`, told to stop and forgotten too.
    */
   close(reason: 'removed' | 'shutdown', abort: boolean): number {
+    this.host.tell();
     this.closed = reason;
     this.nothingWaits = false;
     const first = (abort ? this.calls.peek() : undefined) ?? this.backlog.peek();

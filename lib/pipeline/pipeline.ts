@@ -263,6 +263,14 @@ export class Pipeline implements ConsumerHost, CommitHost, PlaceHost {
     this.#turns.schedule(consumer);
   }
 
+  tell(): void {
+    this.#routes.tell();
+  }
+
+  took(count: number): void {
+    this.#routes.took(count);
+  }
+
   get mayGoOn(): boolean {
     return this.#turns.isYoung;
   }
@@ -357,6 +365,18 @@ export class Pipeline implements ConsumerHost, CommitHost, PlaceHost {
   }
 
   #push(emissions: readonly Emission[]): void | Promise<void> {
+    const route = this.#routes.toAll(emissions);
+    if (route?.arrives !== true || this.ledger !== undefined || this.#handOver.waiting > 0)
+      return this.#pushShares(emissions);
+    const { length } = emissions;
+    if (!this.#routes.accept(route, length)) return this.#pushShares(emissions);
+    const { takers } = route;
+    this.#arrive({ emissions, takers, arriving: takers.length });
+    return this.#notify(emissions);
+  }
+
+  /** The same where not all of them go to the same consumers, have room for certain, or can be given them later. */
+  #pushShares(emissions: readonly Emission[]): void | Promise<void> {
     const shares = this.#sharesOf(emissions);
     if (this.#handOver.waiting > 0 || !haveRoom(shares, emissions.length))
       return this.#pushInTurn(emissions, shares);
@@ -397,6 +417,10 @@ export class Pipeline implements ConsumerHost, CommitHost, PlaceHost {
     for (const consumer of takers) if (consumer.accept(emissions)) arriving++;
     if (arriving === 0) return;
     share.arriving = arriving;
+    this.#arrive(share);
+  }
+
+  #arrive(share: Share): void {
     this.#arrivals.add(share);
     this.#turns.call();
   }

@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { Destination } from '../emission/destination.js';
+import type { Emission } from '../emission/emission.js';
 import type { Consumer } from './consumer.js';
 
 const REMEMBERED_NAMES = 10_000;
@@ -10,15 +11,30 @@ export interface Route {
   readonly takers: readonly Consumer[];
   /** Whether one of them asks of each emission whether it wants it. */
   readonly selective: boolean;
+  /** Whether what is accepted for them arrives at each: none is asked first, queues it at once, or leaves with the first. */
+  readonly arrives: boolean;
+  /** How many emissions were accepted for them that they have not been told of. */
+  untold: number;
+  /** There is room at each until so many were accepted in all, whoever took them. */
+  fitsUntil: number;
 }
 
-/** Knows which consumers take which names; asked once per name, so that patterns cost nothing per emission. */
+/**
+ * Knows which consumers take which names; asked once per name, so that patterns cost nothing per emission.
+ *
+ * What is accepted for all consumers of a name is written down here, and told to them when somebody asks one of them how much it has: a
+ * commit costs the same whether three handlers take it or thirty.
+ */
 export class Routes {
   readonly #logger = new Logger('Emissions');
   readonly #byName = new Map<string, Route>();
   readonly #warned = new Set<string>();
   readonly #others: ((name: string) => boolean)[] = [];
   #consumers: readonly Consumer[] = [];
+  /** Those whose takers have to be told something. */
+  #untold: Route[] = [];
+  /** How many emissions were accepted since the beginning, by anyone: no consumer has got more. */
+  #accepted = 0;
   /** The one asked for last: units of work emit the same again and again. */
   #last: Route | undefined;
 
@@ -66,15 +82,54 @@ export class Routes {
     return last?.name === name ? last : this.#find(name);
   }
 
+  /** The one that all of them take, if they have the same name. */
+  toAll(emissions: readonly Emission[]): Route | undefined {
+    const name = emissions[0]?.name;
+    if (name === undefined) return undefined;
+    for (let i = 1; i < emissions.length; i++) if (emissions[i]!.name !== name) return undefined;
+    return this.to(name);
+  }
+
+  /** Accepts so many for all takers of a route where they arrive; returns whether they fit, else nothing is accepted. */
+  accept(route: Route, count: number): boolean {
+    const accepted = this.#accepted + count;
+    if (accepted > route.fitsUntil && !this.#fits(route, count)) return false;
+    this.#accepted = accepted;
+    if (route.untold === 0) this.#untold.push(route);
+    route.untold += count;
+    return true;
+  }
+
+  /** So many were accepted otherwise, or room is kept for them. */
+  took(count: number): void {
+    this.#accepted += count;
+  }
+
+  /** Tells consumers of what was accepted for them. */
+  tell(): void {
+    if (this.#untold.length === 0) return;
+    for (const route of this.#untold) {
+      for (const consumer of route.takers) consumer.accepted(route.untold);
+      route.untold = 0;
+    }
+    this.#untold = [];
+  }
+
+  #fits(route: Route, count: number): boolean {
+    const room = Math.min(...route.takers.map((consumer) => consumer.room));
+    route.fitsUntil = this.#accepted + room;
+    return count <= room;
+  }
+
   #find(name: string): Route {
     const known = this.#byName.get(name);
     if (known !== undefined) return (this.#last = known);
     const takers = this.#consumers.filter((consumer) => consumer.takes(name));
-    const route = {
-      name,
-      takers,
-      selective: takers.some(({ destination }) => destination.adapter.interested !== undefined),
-    };
+    const selective = takers.some(
+      ({ destination }) => destination.adapter.interested !== undefined,
+    );
+    const arrives = !selective && takers.length > 0 && takers.every((consumer) => consumer.arrives);
+    const route = { name, takers, selective, arrives, untold: 0, fitsUntil: 0 };
     if (this.#byName.size >= REMEMBERED_NAMES) this.refresh();
     this.#byName.set(name, route);
     if (takers.length === 0) this.#warn(name);

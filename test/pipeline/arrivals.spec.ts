@@ -203,6 +203,28 @@ describe('What arrives for handlers', () => {
     expect(seen).toEqual([1, 2]);
   });
 
+  it('reaches each once when a handler removes one after another, and commits in between', async () => {
+    using bench = new Bench();
+    const seen: unknown[] = [];
+    const behind: unknown[] = [];
+    for (const name of ['one', 'other'])
+      bench.serveAs(new RecordingAdapter(), { name, matches: () => false });
+    serve(bench, 'first', ({ payload }) => {
+      seen.push(payload);
+      if (payload !== 2) return;
+      void bench.pipeline.remove('handler', 'one');
+      void bench.commit(1, undefined, 4);
+      void bench.pipeline.remove('handler', 'other');
+      void bench.commit(2, undefined, 5);
+    });
+    serve(bench, 'second', ({ payload }) => void behind.push(payload));
+    await bench.commit(3);
+    await bench.settled();
+
+    expect(seen).toEqual(range(1, 6));
+    expect(behind).toEqual(range(1, 6));
+  });
+
   it('is reported as left when the pipeline closes before it was given out', async () => {
     const bench = new Bench();
     serve(bench, 'late', () => {});

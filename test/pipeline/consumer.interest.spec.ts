@@ -175,3 +175,27 @@ describe('A pattern that takes too long to answer for a name', () => {
     expect(logs.of('error')).toEqual([expect.stringMatching(/slow does not take 'a+!'/)]);
   });
 });
+
+describe('A handler that says what it is interested in', () => {
+  it('gets only that; the one beside it gets all', async () => {
+    using bench = new Bench();
+    const even: unknown[] = [];
+    const all: unknown[] = [];
+    const consumer = { batchSize: 1 };
+    bench.serveAs(choosy(isEven), {
+      consumer,
+      handle: ({ payload }) => (even.push(payload), false),
+    });
+    bench.serveAs(new RecordingAdapter(), {
+      consumer,
+      handle: ({ payload }) => (all.push(payload), false),
+    });
+    await bench.commit(5);
+    await bench.settled();
+
+    expect([even, all]).toEqual([
+      [2, 4],
+      [1, 2, 3, 4, 5],
+    ]);
+  });
+});

@@ -19,6 +19,8 @@ export const handTurned: ConsumerHost = {
   clock: new Clock(),
   hurried: false,
   mayGoOn: false,
+  tell: () => {},
+  took: () => {},
   schedule: () => {},
   outside: (arm) => arm(),
   progressed: () => {},
