@@ -13,7 +13,10 @@ const NOTHING: Share = { emissions: [], takers: [], arriving: 0 };
  * takes a fifth of the time.
  */
 export class Arrivals {
-  /** What has arrived since the shares were taken that are being given out: in young arrays, as V8 makes notes of what old ones get. */
+  /**
+   * What has arrived since the shares were taken that are being given out. Each time it is another array: V8 writes down for its collector
+   * what an old one is given, which takes longer than all else here.
+   */
   #arrived: Share[] = [];
   /** The shares that are being given out, and which of them: what of it comes next, and to whom the one before has not been given yet. */
   #shares: Share[] = [NOTHING];
@@ -39,7 +42,7 @@ export class Arrivals {
   giveOut(mayGoOn: () => boolean): boolean {
     let underWay = 0;
     let given = 0;
-    while (this.#goOn()) {
+    while (this.#findShare()) {
       const { emissions, takers, arriving } = this.#shares[this.#share]!;
       while (this.#emission < emissions.length) {
         const emission = emissions[this.#emission++]!;
@@ -64,19 +67,19 @@ export class Arrivals {
     const { emissions, takers } = this.#shares[this.#share]!;
     const current = emissions[this.#emission - 1];
     while (this.#taker < takers.length) takers[this.#taker++]!.queue(current!);
-    const given = Math.max(this.#emission, emissions.length);
-    while (this.#goOn()) {
+    const end = Math.max(this.#emission, emissions.length);
+    while (this.#findShare()) {
       const share = this.#shares[this.#share]!;
       const emission = share.emissions[this.#emission++]!;
       for (const taker of share.takers) taker.queue(emission);
     }
     this.#forget();
     // Whoever is giving out finds that nothing is left of the share, and nobody behind that handler.
-    this.#emission = given;
+    this.#emission = end;
   }
 
   /** Goes on to a share that something is left of, if there is one. */
-  #goOn(): boolean {
+  #findShare(): boolean {
     if (this.#emission < this.#shares[this.#share]!.emissions.length) return true;
     this.#shares[this.#share] = NOTHING;
     if (this.#share + 1 < this.#shares.length) this.#share++;

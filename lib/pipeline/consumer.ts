@@ -24,7 +24,7 @@ export interface ConsumerHost {
   readonly hurried: boolean;
   /** Tells consumers of what was accepted for them: one of them is asked how much it has. */
   tell(): void;
-  /** Room was taken by so many. */
+  /** So much room of one of them is taken, otherwise than by what it is told of; said before anybody else can commit. */
   took(count: number): void;
   schedule(consumer: Consumer): void;
   /** Whether a consumer that has room for a call again may use it without waiting for its turn. */
@@ -68,8 +68,9 @@ export class Consumer implements Runnable, Caller {
   private readonly capacity: number;
   private readonly once: boolean;
   private offered = 0;
+  /** How many are about to arrive; of those it was not told of, what has arrived is missing here. */
   private reserved = 0;
-  /** How many fit for certain: finding out how many really do takes some 40 instructions with each commit, and this 8. */
+  /** How many fit for certain, less those it was not told of: finding out how many really do takes five times as long. */
   private surelyFit = 0;
   private promised = 0;
   private scheduled = false;
@@ -177,9 +178,8 @@ export class Consumer implements Runnable, Caller {
     this.report.skipped(emission);
   }
 
-  /** Whether so many can be accepted; what is found out is remembered. */
+  /** Whether so many can be accepted, when it was told of all there are; what is found out is remembered. */
   canAccept(count: number): boolean {
-    this.host.tell();
     if (count <= this.surelyFit) return true;
     if (this.once) return false;
     this.surelyFit = this.room;
@@ -199,7 +199,7 @@ export class Consumer implements Runnable, Caller {
     return this.singly;
   }
 
-  /** So many were accepted that will arrive. */
+  /** It is told that so many were accepted, which will arrive or have done so. */
   accepted(count: number): void {
     this.offered += count;
     this.reserved += count;

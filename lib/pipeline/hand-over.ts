@@ -76,6 +76,8 @@ export class HandOver {
     const line = [...(this.#lines.get(consumer) ?? [])];
     for (const waiter of this.#everyone()) waiter.plan.delete(consumer);
     for (const waiter of line) {
+      // Somebody who was told why another one is refused may have let this one go.
+      if (this.#lines.get(consumer)?.includes(waiter) !== true) continue;
       this.#leave(waiter);
       this.#advance(waiter);
     }
@@ -107,12 +109,13 @@ export class HandOver {
   #stand(waiter: Waiter, at: Consumer): void {
     const count = waiter.plan.get(at)!.length;
     const { capacity } = at.destination.options;
-    signal('emissions:consumer:waiting', () => ({ consumer: at.name, count, capacity }));
     waiter.at = at;
     this.#waiting++;
     const line = this.#lines.get(at);
     if (line === undefined) this.#lines.set(at, [waiter]);
     else line.splice(line.findLastIndex(({ ticket }) => ticket < waiter.ticket) + 1, 0, waiter);
+    // Once it stands there: who hears it may remove the consumer, or close.
+    signal('emissions:consumer:waiting', () => ({ consumer: at.name, count, capacity }));
   }
 
   #leave(waiter: Waiter): void {

@@ -375,9 +375,11 @@ export class Pipeline implements ConsumerHost, CommitHost, PlaceHost {
     return this.#notify(emissions);
   }
 
-  /** The same where not all of them go to the same consumers, have room for certain, or can be given them later. */
+  /** The same of emissions of several names, of what not all arrives, and where it is not certain that all fits. */
   #pushShares(emissions: readonly Emission[]): void | Promise<void> {
     const shares = this.#sharesOf(emissions);
+    // Here, and not by each consumer: what finds out who wants what may have committed something.
+    this.#routes.tell();
     if (this.#handOver.waiting > 0 || !haveRoom(shares, emissions.length))
       return this.#pushInTurn(emissions, shares);
     for (const share of shares) this.#accept(share);

@@ -33,7 +33,7 @@ export class Routes {
   #consumers: readonly Consumer[] = [];
   /** Those whose takers have to be told something. */
   #untold: Route[] = [];
-  /** How many emissions were accepted since the beginning, by anyone: no consumer has got more. */
+  /** How much room was taken since the beginning, of each consumer for itself: none has lost more of its own meanwhile. */
   #accepted = 0;
   /** The one asked for last: units of work emit the same again and again. */
   #last: Route | undefined;
@@ -100,7 +100,7 @@ export class Routes {
     return true;
   }
 
-  /** So many were accepted otherwise, or room is kept for them. */
+  /** So much room of one consumer is taken otherwise; every way to take some has to say so. */
   took(count: number): void {
     this.#accepted += count;
   }
@@ -116,9 +116,13 @@ export class Routes {
   }
 
   #fits(route: Route, count: number): boolean {
-    const room = Math.min(...route.takers.map((consumer) => consumer.room));
+    let room = Infinity;
+    for (const consumer of route.takers) {
+      room = Math.min(room, consumer.room);
+      if (room < count) return false;
+    }
     route.fitsUntil = this.#accepted + room;
-    return count <= room;
+    return true;
   }
 
   #find(name: string): Route {

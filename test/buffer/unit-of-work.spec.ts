@@ -26,6 +26,15 @@ describe('what a unit of work has in common', () => {
     expect(nested).toMatchObject(context);
   });
 
+  it('is nothing where the context of run is null, as JavaScript may say', async () => {
+    await using at = await lab();
+    await at.emissions.run(() => at.emissions.emit('plain'), null as never);
+
+    expect((await at.delivered()).map(({ name, source }) => [name, source])).toEqual([
+      ['plain', undefined],
+    ]);
+  });
+
   it('is the correlation id of its first emission, wherever that was made', async () => {
     await using at = await lab();
     await at.emissions.run(async () => {

@@ -1,5 +1,8 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { DeliveryContext, Emission } from 'nestjs-emissions';
+import type { SingleCall } from '../../lib/emission/destination.js';
 import { RecordingAdapter } from '../support/adapters.js';
 import { silence } from '../support/logs.js';
 import { Bench, payloads, range } from '../support/pipeline.js';
@@ -7,6 +10,9 @@ import { listen } from '../support/signals.js';
 import { keepBusy, nextRound, rounds } from '../support/until.js';
 
 beforeEach(silence);
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 type Handle = (emission: Emission, call: DeliveryContext) => void | Promise<void>;
 
@@ -264,6 +270,77 @@ describe('What arrives for handlers', () => {
 
     expect(first).toBeLessThan(20);
     expect(handled).toBe(20);
+  });
+
+  it('is given out in full when each of many commits takes up a round', async () => {
+    using bench = new Bench();
+    const seen: unknown[] = [];
+    serve(bench, 'busy', ({ payload }) => {
+      seen.push(payload);
+      keepBusy(2);
+    });
+    for (let n = 1; n <= 10; n++) await bench.commit(1, undefined, n);
+    await bench.settled();
+
+    expect(seen).toEqual(range(1, 10));
+  });
+
+  it('goes behind what waits for room, and goes as soon as that has gone', async () => {
+    using bench = new Bench();
+    const calls: SingleCall[] = [];
+    const seen: unknown[] = [];
+    const handle = ({ payload }: Emission, call: SingleCall): true => {
+      seen.push(payload);
+      calls.push(call);
+      return true;
+    };
+    const consumer = { batchSize: 1, capacity: 3, concurrency: 3, overflow: 'wait' } as const;
+    bench.serveAs(new RecordingAdapter(), { consumer, handle });
+    await bench.commit(2);
+    const large = bench.commit(2, undefined, 3);
+    const small = bench.commit(1, undefined, 5);
+    await rounds();
+    const before = [...seen];
+    for (let over = 0; over < 5; over++) {
+      calls.shift()!.succeeded();
+      await rounds();
+    }
+    await Promise.all([large, small]);
+
+    expect(before).toEqual([1, 2]);
+    expect(seen).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  it('is one emission, for a handler that takes one in its life', async () => {
+    using bench = new Bench();
+    const seen: unknown[] = [];
+    const handle = ({ payload }: Emission): false => (seen.push(payload), false);
+    bench.serveAs(new RecordingAdapter(), { once: true, consumer: { batchSize: 1 }, handle });
+    await bench.commit(3);
+    await bench.commit(3);
+    await bench.settled();
+
+    expect(seen).toEqual([1]);
+  });
+
+  it('is not kept once it has been given out, though there is more', async () => {
+    using bench = new Bench();
+    const kept: (boolean | undefined)[] = [];
+    let first: WeakRef<Emission> | undefined;
+    serve(bench, 'counting', ({ payload }) => {
+      if (payload !== 3) return;
+      collectGarbage();
+      kept.push(first!.deref() !== undefined);
+    });
+    await (async () => {
+      const emission = bench.emission(undefined, 1);
+      first = new WeakRef(emission);
+      await bench.pipeline.offer([emission]);
+    })();
+    for (const n of [2, 3, 4]) await bench.commit(1, undefined, n);
+    await bench.settled();
+
+    expect(kept).toEqual([false]);
   });
 
   it.each([1, 16])(

@@ -1,5 +1,10 @@
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { PipelineClosedError, PipelineFullError, type ConsumerSettings } from 'nestjs-emissions';
+import {
+  onSignal,
+  PipelineClosedError,
+  PipelineFullError,
+  type ConsumerSettings,
+} from 'nestjs-emissions';
 import { HeldAdapter, RecordingAdapter } from '../support/adapters.js';
 import { silence } from '../support/logs.js';
 import { Bench } from '../support/pipeline.js';
@@ -228,6 +233,25 @@ describe('A commit for a full queue that is to be waited for', () => {
 
     expect(second.state).toBe('done');
     expect(a.names).toEqual(['ab1', 'ab2']);
+  });
+
+  it('fails when somebody who is told that another one waits now closes the pipeline', async () => {
+    using bench = new Bench();
+    const a = serve(bench, 'a', { capacity: 1 });
+    serve(bench, 'b', { capacity: 1 });
+    commit(bench, 'ab1');
+    const both = commit(bench, 'ab2');
+    const second = commit(bench, 'a3');
+    await pass(0);
+    const stop = onSignal('emissions:consumer:waiting', () => void bench.pipeline.close());
+    const removed = bench.pipeline.remove('adapter', 'a');
+    stop();
+    a.release();
+    await pass(0);
+
+    await expect(removed).resolves.toBe(true);
+    expect(second.error).toBeInstanceOf(PipelineClosedError);
+    expect(both.error).toBeInstanceOf(PipelineClosedError);
   });
 
   it('fails when the pipeline closes', async () => {
