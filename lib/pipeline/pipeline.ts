@@ -364,18 +364,19 @@ export class Pipeline implements ConsumerHost, CommitHost, PlaceHost {
     this.settle();
   }
 
+  /** Gives emissions to those who take them, all or none. Mostly they have one name, and arrive at all who take it. */
   #push(emissions: readonly Emission[]): void | Promise<void> {
     const route = this.#routes.toAll(emissions);
-    if (route?.arrives !== true || this.ledger !== undefined || this.#handOver.waiting > 0)
+    const isUsual =
+      route?.arrives === true && this.ledger === undefined && this.#handOver.waiting === 0;
+    if (!isUsual || !this.#routes.accept(route, emissions.length))
       return this.#pushShares(emissions);
-    const { length } = emissions;
-    if (!this.#routes.accept(route, length)) return this.#pushShares(emissions);
     const { takers } = route;
     this.#arrive({ emissions, takers, arriving: takers.length });
     return this.#notify(emissions);
   }
 
-  /** The same of emissions of several names, of what not all arrives, and where it is not certain that all fits. */
+  /** The same for several names, for what is asked, queued or taken once, where somebody waits, and with a ledger. */
   #pushShares(emissions: readonly Emission[]): void | Promise<void> {
     const shares = this.#sharesOf(emissions);
     // Here, and not by each consumer: what finds out who wants what may have committed something.

@@ -12,7 +12,7 @@ describe('recent entries', () => {
       fc.property(
         fc.integer({ min: 0, max: 5 }),
         fc.integer({ min: 0, max: 200 }),
-        fc.array(fc.subarray(['a', 'b', 'c'], { minLength: 1 }), { maxLength: 300 }),
+        fc.array(fc.subarray(['a', 'b', 'c'], { minLength: 1 }), { maxLength: 300, size: 'max' }),
         fc.nat({ max: 320 }),
         (begin, size, all, after) => {
           const recent = new RecentEntries(begin, { size, maxAgeMs: 1 });

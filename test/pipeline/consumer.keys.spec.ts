@@ -146,6 +146,7 @@ describe('Whatever the keys, batch sizes, concurrency and failures', () => {
     keys: fc.array(fc.option(fc.constantFrom('a', 'b', 'c', 'd', 'e'), { nil: undefined }), {
       minLength: 1,
       maxLength: 80,
+      size: 'max',
     }),
     perCommit: fc.integer({ min: 1, max: 10 }),
     script: fc.infiniteStream(

@@ -60,71 +60,75 @@ type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
 describe('The room of a consumer', () => {
   it('is what is left of its capacity, whatever it was asked for and got before', () => {
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 60 }), fc.boolean(), (steps: Step[], isPrompt) => {
-        using bench = new Bench();
-        let next: 'return' | 'go on' | 'throw' = 'return';
-        const calls: SingleCall[] = [];
-        let handed = 0;
-        let over = 0;
-        const made = consumer(
-          (own) => {
-            // What is being called counts.
-            expect(made.pending).toBe(handed - over);
-            if (next === 'throw') {
-              over++;
-              throw new Error('no');
+      fc.property(
+        fc.array(step, { maxLength: 60, size: 'max' }),
+        fc.boolean(),
+        (steps: Step[], isPrompt) => {
+          using bench = new Bench();
+          let next: 'return' | 'go on' | 'throw' = 'return';
+          const calls: SingleCall[] = [];
+          let handed = 0;
+          let over = 0;
+          const made = consumer(
+            (own) => {
+              // What is being called counts.
+              expect(made.pending).toBe(handed - over);
+              if (next === 'throw') {
+                over++;
+                throw new Error('no');
+              }
+              if (next === 'return') over++;
+              else calls.push(own());
+              return next === 'go on';
+            },
+            { isPrompt },
+          );
+          const arriving: Emission[] = [];
+          const promised: Emission[][] = [];
+          const take = (count: number): Emission[] => {
+            handed += count;
+            return bench.emissions(count);
+          };
+          const make = (what: Step): void => {
+            if ('accept' in what && made.canAccept(what.accept)) {
+              const emissions = take(what.accept);
+              made.accept(emissions);
+              arriving.push(...emissions);
             }
-            if (next === 'return') over++;
-            else calls.push(own());
-            return next === 'go on';
-          },
-          { isPrompt },
-        );
-        const arriving: Emission[] = [];
-        const promised: Emission[][] = [];
-        const take = (count: number): Emission[] => {
-          handed += count;
-          return bench.emissions(count);
-        };
-        const make = (what: Step): void => {
-          if ('accept' in what && made.canAccept(what.accept)) {
-            const emissions = take(what.accept);
-            made.accept(emissions);
-            arriving.push(...emissions);
+            if ('push' in what && made.room >= what.push) made.push(take(what.push));
+            if ('promise' in what && made.room >= what.promise) {
+              promised.push(bench.emissions(what.promise));
+              made.promise(what.promise);
+            }
+            if ('release' in what && promised.length > 0) made.release(promised.shift()!.length);
+            if ('redeem' in what && promised.length > 0) {
+              const emissions = promised.shift()!;
+              handed += emissions.length;
+              made.redeem(emissions);
+            }
+            if ('receive' in what && arriving.length > 0) {
+              next = what.receive;
+              made.receive(arriving.shift()!, undefined);
+            }
+            if ('succeed' in what && calls.length > 0) {
+              over++;
+              calls.shift()!.succeeded();
+            }
+            if ('turn' in what) {
+              next = 'return';
+              made.turn();
+            }
+          };
+          for (const each of steps) {
+            make(each);
+            expect(made.pending).toBe(handed - over);
+            expect(made.room).toBe(CAPACITY - made.pending - promised.flat().length);
+            for (let count = 1; count <= CAPACITY + 1; count++)
+              expect(made.canAccept(count)).toBe(count <= made.room);
           }
-          if ('push' in what && made.room >= what.push) made.push(take(what.push));
-          if ('promise' in what && made.room >= what.promise) {
-            promised.push(bench.emissions(what.promise));
-            made.promise(what.promise);
-          }
-          if ('release' in what && promised.length > 0) made.release(promised.shift()!.length);
-          if ('redeem' in what && promised.length > 0) {
-            const emissions = promised.shift()!;
-            handed += emissions.length;
-            made.redeem(emissions);
-          }
-          if ('receive' in what && arriving.length > 0) {
-            next = what.receive;
-            made.receive(arriving.shift()!, undefined);
-          }
-          if ('succeed' in what && calls.length > 0) {
-            over++;
-            calls.shift()!.succeeded();
-          }
-          if ('turn' in what) {
-            next = 'return';
-            made.turn();
-          }
-        };
-        for (const each of steps) {
-          make(each);
-          expect(made.pending).toBe(handed - over);
-          expect(made.room).toBe(CAPACITY - made.pending - promised.flat().length);
-          for (let count = 1; count <= CAPACITY + 1; count++)
-            expect(made.canAccept(count)).toBe(count <= made.room);
-        }
-        made.close('shutdown', true);
-      }),
+          made.close('shutdown', true);
+        },
+      ),
       { numRuns: 300 },
     );
   });

@@ -48,7 +48,7 @@ describe('Whatever room is made for, and whatever becomes of it', () => {
   it('queues never hold more than they may, what is held is handed over or taken back whole, and all room comes back', async () => {
     const scenario = fc.record({
       options: consumers,
-      steps: fc.array(step, { maxLength: 50 }),
+      steps: fc.array(step, { maxLength: 50, size: 'max' }),
       // How many calls of the handler go on; the others return at once.
       goesOn: fc.array(fc.boolean(), { minLength: 1, maxLength: 8 }),
       closes: fc.boolean(),

@@ -31,7 +31,7 @@ describe('A queue', () => {
     );
 
     fc.assert(
-      fc.property(fc.array(operation, { maxLength: 200 }), (operations) => {
+      fc.property(fc.array(operation, { maxLength: 200, size: 'max' }), (operations) => {
         const queue = new Queue<number>();
         const model: number[] = [];
         let next = 0;

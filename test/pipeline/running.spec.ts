@@ -16,7 +16,7 @@ describe('The attempts under way', () => {
       { weight: 1, arbitrary: fc.constant({ clear: true }) },
     );
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 40, size: 'max' }), (steps) => {
         const running = new Running();
         const model: Attempt[] = [];
         for (const each of steps) {
