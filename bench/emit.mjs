@@ -10,6 +10,22 @@ import { application, handlersClass, payload } from './harness/applications.mjs'
 import { boundedFloor, floor } from './harness/floors.mjs';
 import { check, time } from './harness/timed.mjs';
 
+const NAMES = ['order.created', 'stock.reserved', 'mail.queued'];
+
+/** A class with handlers for each of so many names. */
+function handlersOf(names, count, isAsync, on) {
+  return NAMES.slice(0, names).map((name, i) => {
+    const Handlers = handlersClass(count, isAsync, on(name));
+    return Object.defineProperty(Handlers, 'name', { value: `Handlers${i}` });
+  });
+}
+
+function checkAll(app, classes, count, emitted) {
+  const tallies = classes.map((Handlers) => app.get(Handlers));
+  const total = (field) => tallies.reduce((sum, tally) => sum + tally[field], 0);
+  check({ calls: total('calls'), sum: total('sum') }, count, emitted);
+}
+
 /** Payloads with eight sets of fields. */
 const varied = Array.from({ length: 8 }, (_, i) => ({
   ...payload(1),
@@ -18,35 +34,35 @@ const varied = Array.from({ length: 8 }, (_, i) => ({
   ...(i & 4 && { vat: 'DE811' }),
 }));
 
-function ours({ handlers: count, isAsync = false, snapshot = 'deep', per = 3, payloads = [payload(1)] }) {
+function ours({ handlers: count, isAsync = false, snapshot = 'deep', per = 3, payloads = [payload(1)], names = 1 }) {
   return async () => {
-    const Handlers = handlersClass(count, isAsync, OnEmission('order.created'));
+    const classes = handlersOf(names, count, isAsync, OnEmission);
     const app = await application({
       imports: [EmissionsModule.forRoot({ snapshot, pipeline: { capacity: 100_000 } })],
-      providers: [Handlers],
+      providers: classes,
     });
     const emissions = app.get(Emissions);
     let next = 0;
     const work = () => {
-      for (let i = 0; i < per; i++) emissions.emit('order.created', payloads[next++ % payloads.length]);
+      for (let i = 0; i < per; i++) emissions.emit(NAMES[i % names], payloads[next++ % payloads.length]);
     };
     const { figure, emitted } = await time(() => emissions.run(work), per, () => emissions.settled({ timeoutMs: 60_000 }));
-    check(app.get(Handlers), count, emitted);
+    checkAll(app, classes, count, emitted);
     return figure;
   };
 }
 
-function eventEmitter({ handlers: count, isAsync = false, per = 3 }) {
+function eventEmitter({ handlers: count, isAsync = false, per = 3, names = 1 }) {
   return async () => {
-    const Handlers = handlersClass(count, isAsync, OnEvent('order.created'));
-    const app = await application({ imports: [EventEmitterModule.forRoot()], providers: [Handlers] });
+    const classes = handlersOf(names, count, isAsync, OnEvent);
+    const app = await application({ imports: [EventEmitterModule.forRoot()], providers: classes });
     const emitter = app.get(EventEmitter2);
     const order = payload(1);
     const step = () => {
-      for (let i = 0; i < per; i++) emitter.emit('order.created', order);
+      for (let i = 0; i < per; i++) emitter.emit(NAMES[i % names], order);
     };
     const { figure, emitted } = await time(step, per, async () => {});
-    check(app.get(Handlers), count, emitted);
+    checkAll(app, classes, count, emitted);
     return figure;
   };
 }
@@ -137,6 +153,11 @@ for (const per of [1, 100]) {
   contenders[`emissions 3×sync, ${per} a buffer`] = { run: ours({ handlers: 3, per }) };
   contenders[`event-emitter 3×sync, ${per} a time`] = { run: eventEmitter({ handlers: 3, per }), label: 'does less' };
 }
+contenders['emissions none 3×sync, 3 names'] = {
+  run: ours({ handlers: 3, snapshot: 'none', names: 3 }),
+  label: 'three names a buffer, each with handlers of its own',
+};
+contenders['event-emitter 3×sync, 3 names'] = { run: eventEmitter({ handlers: 3, names: 3 }), label: 'does less' };
 const less = 'does much less: no Nest, no isolation';
 contenders['emissions 3×sync, varied'] = {
   run: ours({ handlers: 3, payloads: varied }),

@@ -15,9 +15,9 @@ import { LimitedCalls } from './limited-calls.js';
 import { ConsumerNameError, PipelineClosedError } from './pipeline.errors.js';
 import { QueuePlace, type Place, type PlaceHost } from './place.js';
 import type { PipelineOptions } from './pipeline.options.js';
-import { Routes } from './routes.js';
+import { Routes, type Route } from './routes.js';
 import { Settlers } from './settlers.js';
-import { haveRoom, sharesOf, type Share } from './shares.js';
+import { haveRoom, partOf, sharesOf, type Share } from './shares.js';
 import { Turns } from './turns.js';
 
 /** What is left when the pipeline has closed. */
@@ -364,19 +364,47 @@ export class Pipeline implements ConsumerHost, CommitHost, PlaceHost {
     this.settle();
   }
 
-  /** Gives emissions to those who take them, all or none. Mostly they have one name, and arrive at all who take it. */
+  /** Gives emissions to those who take them, all or none. Mostly they arrive at all who take them. */
   #push(emissions: readonly Emission[]): void | Promise<void> {
+    if (this.ledger !== undefined) return this.#pushShares(emissions);
     const route = this.#routes.toAll(emissions);
-    const isUsual =
-      route?.arrives === true && this.ledger === undefined && this.#handOver.waiting === 0;
-    if (!isUsual || !this.#routes.accept(route, emissions.length))
-      return this.#pushShares(emissions);
-    const { takers } = route;
-    this.#arrive({ emissions, takers, arriving: takers.length });
-    return this.#notify(emissions);
+    const isAccepted =
+      route === undefined ? this.#acceptEach(emissions) : this.#acceptAll(emissions, route);
+    return isAccepted ? this.#notify(emissions) : this.#pushShares(emissions);
   }
 
-  /** The same for several names, for what is asked, queued or taken once, where somebody waits, and with a ledger. */
+  /** Accepts emissions of one name, if they arrive and there is room for them. */
+  #acceptAll(emissions: readonly Emission[], route: Route): boolean {
+    if (!this.#mayArrive(route) || !this.#routes.accept(route, emissions.length)) return false;
+    const { takers } = route;
+    this.#arrive({ emissions, takers, arriving: takers.length });
+    return true;
+  }
+
+  /** The same for several names; those that follow one another under one name arrive together. */
+  #acceptEach(emissions: readonly Emission[]): boolean {
+    // An adapter that takes all names is found out by the first.
+    if (emissions.length === 0 || !this.#routes.to(emissions[0]!.name).arrives) return false;
+    const routes = emissions.map(({ name }) => this.#routes.to(name));
+    if (!routes.every((route) => this.#mayArrive(route))) return false;
+    if (!this.#routes.acceptEach(routes)) return false;
+    let from = 0;
+    for (let to = 1; to <= routes.length; to++) {
+      const { takers } = routes[from]!;
+      if (to < routes.length && routes[to] === routes[from]) continue;
+      const part = partOf(emissions, from, to);
+      this.#arrive({ emissions: part, takers, arriving: takers.length });
+      from = to;
+    }
+    return true;
+  }
+
+  /** Whether what is accepted now for its takers arrives at them. Asked when the route is known: finding it may have run anybody's code. */
+  #mayArrive({ arrives }: Route): boolean {
+    return arrives && this.#handOver.waiting === 0;
+  }
+
+  /** The same for what is asked, queued or taken once, where somebody waits or there is no room, and with a ledger. */
   #pushShares(emissions: readonly Emission[]): void | Promise<void> {
     const shares = this.#sharesOf(emissions);
     // Here, and not by each consumer: what finds out who wants what may have committed something.

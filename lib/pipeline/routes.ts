@@ -100,6 +100,20 @@ export class Routes {
     return true;
   }
 
+  /** The same for several names: one for the takers of each of these routes, when there is room for as many at each. */
+  acceptEach(routes: readonly Route[]): boolean {
+    const { length } = routes;
+    const accepted = this.#accepted + length;
+    for (const route of routes)
+      if (accepted > route.fitsUntil && !this.#fits(route, length)) return false;
+    this.#accepted = accepted;
+    for (const route of routes) {
+      if (route.untold === 0) this.#untold.push(route);
+      route.untold++;
+    }
+    return true;
+  }
+
   /** So much room of one consumer is taken otherwise; every way to take some has to say so. */
   took(count: number): void {
     this.#accepted += count;

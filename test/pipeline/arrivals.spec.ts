@@ -311,6 +311,40 @@ describe('What arrives for handlers', () => {
     expect(seen).toEqual([1, 2, 3, 4, 5]);
   });
 
+  it.each([[['late', 'late']], [['late', 'later']]])(
+    'goes behind what began to wait while it was found out who takes %j',
+    async (names) => {
+      using bench = new Bench();
+      const calls: SingleCall[] = [];
+      const seen: unknown[] = [];
+      const consumer = { batchSize: 1, capacity: 4, concurrency: 4, overflow: 'wait' } as const;
+      const handle = ({ payload }: Emission, call: SingleCall): true => {
+        seen.push(payload);
+        calls.push(call);
+        return true;
+      };
+      bench.serveAs(new RecordingAdapter(), { consumer, handle });
+      let waits: void | Promise<void>;
+      const commitsFirst = (name: string): boolean => {
+        if (name === 'late') waits ??= bench.commit(3, undefined, 3);
+        return false;
+      };
+      bench.serveAs(new RecordingAdapter(), { matches: commitsFirst });
+      await bench.commit(2);
+      const fits = bench.pipeline.offer(names.map((name, i) => bench.emission(name, 6 + i)));
+      await rounds();
+      const before = [...seen];
+      for (let over = 0; over < 7; over++) {
+        calls.shift()!.succeeded();
+        await rounds();
+      }
+      await Promise.all([waits, fits]);
+
+      expect(before).toEqual([1, 2]);
+      expect(seen).toEqual(range(1, 7));
+    },
+  );
+
   it('is one emission, for a handler that takes one in its life', async () => {
     using bench = new Bench();
     const seen: unknown[] = [];
