@@ -12,7 +12,7 @@ export const ADAPTER_OPTIONS: symbol = Symbol('nestjs-emissions:adapter-options'
 
 /** What every registration may say. */
 export interface AdapterServing {
-  /** Names the adapter in signals, logs and lists; unique. Default: the adapter's own `name`, else its class. */
+  /** Names the adapter in signals, logs and lists; unique. Default: the adapter's own `name`, else its class, numbered (`#2`) where it is taken. */
   name?: string;
   /** How it is served; what is left out is taken from the module's `pipeline` options. */
   consumer?: ConsumerSettings;

@@ -149,7 +149,7 @@ function refuseWithoutEngine(destinations: readonly DurableDestination[]): void 
   const names = destinations.map(({ destination }) => destination.name);
   throw new ConfigurationError(
     `${names.join(', ')} ${names.length === 1 ? 'is' : 'are'} durable, and nothing is there that stores what ` +
-      `they take. Import EmissionsDurableModule.forRoot({ connectionString: 'postgres://…' }) of nestjs-emissions/durable ` +
+      `${names.length === 1 ? 'it takes' : 'they take'}. Import EmissionsDurableModule.forRoot({ connectionString: 'postgres://…' }) of nestjs-emissions/durable ` +
       `in the root module.`,
   );
 }

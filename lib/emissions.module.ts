@@ -210,7 +210,7 @@ export class EmissionsModule extends EmissionsConfigurableModule {
 
   /**
    * Adds a feature module's own adapters and topics to those of `forRoot`. The application does not start when a name belongs
-   * to two topics, an adapter's name is taken, or there is no `forRoot`.
+   * to two topics, the `name` of a registration is taken, or there is no `forRoot`.
    */
   static forFeature(feature: EmissionsFeature): DynamicModule {
     return RefusedModule.unless(() => EmissionsFeatureModule.with(feature));

@@ -79,6 +79,8 @@ export class Emissions {
    * @throws PayloadError when payload or metadata hold something that cannot be copied
    * @throws BufferFullError when the buffer holds as many as it may
    * @throws CascadeDepthError, CrossTenantEmissionError in a handler
+   * @throws with `unbuffered: 'deliver'` and no buffer, what the hand-over refuses at once: PipelineFullError, PipelineClosedError after
+   * the application has closed; both are signalled, too
    */
   emit<N extends string, P>(
     name: N & Uncatalogued<N>,
@@ -240,6 +242,11 @@ export class Emissions {
    * @throws ConsumerNameError when an adapter has that name
    */
   addAdapter(name: string, adapter: EmissionAdapter, consumer: ConsumerSettings = {}): void {
+    if (typeof name !== 'string' || name === '') {
+      throw new ConfigurationError(
+        `addAdapter takes a name, which is a non-empty string, and an adapter, but got ${quote(name)}.`,
+      );
+    }
     const destination = adapterDestination(
       name,
       adapter,
@@ -276,7 +283,15 @@ export class Emissions {
    * @throws SettleTimeoutError naming who is still busy
    */
   settled(options: { timeoutMs?: number } = {}): Promise<void> {
-    return this.pipeline.settled(options.timeoutMs ?? SETTLE_TIMEOUT_MS);
+    const { timeoutMs = SETTLE_TIMEOUT_MS, ...others } = options ?? {};
+    const [unknown] = Object.keys(others);
+    if (typeof timeoutMs === 'number' && timeoutMs >= 0 && unknown === undefined)
+      return this.pipeline.settled(timeoutMs);
+    return Promise.reject(
+      new ConfigurationError(
+        `settled takes { timeoutMs }, milliseconds of 0 or more, but got ${quote(options)}.`,
+      ),
+    );
   }
 
   /**

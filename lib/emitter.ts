@@ -11,6 +11,7 @@ import {
 import type { Emission } from './emission/emission.js';
 import { EMISSIONS_OPTIONS, type ResolvedEmissionsOptions } from './emissions.options.js';
 import { CascadeGuard } from './handlers/cascade.guard.js';
+import { PipelineClosedError } from './pipeline/pipeline.errors.js';
 import { Pipeline } from './pipeline/pipeline.js';
 import type { EmissionDropped } from './telemetry/channels.js';
 import { signal } from './telemetry/signal.js';
@@ -95,9 +96,15 @@ export class Emitter {
   }
 
   #deliverNow(emission: Emission): void {
-    const waiting = this.pipeline.offer([emission]);
+    let waiting: void | Promise<void>;
+    try {
+      waiting = this.pipeline.offer([emission]);
+    } catch (error) {
+      signalDropped(emission.name, reasonOf(error));
+      throw error;
+    }
     waiting?.catch((error: unknown) => {
-      this.#drop(emission.name, 'overflow');
+      signalDropped(emission.name, reasonOf(error));
       this.#logger.error(
         `'${emission.name}' was emitted without a buffer and could not be handed over.`,
         error instanceof Error ? error.stack : error,
@@ -106,7 +113,7 @@ export class Emitter {
   }
 
   #drop(name: string, reason: EmissionDropped['reason']): void {
-    signal('emissions:emission:dropped', () => ({ reason, emission: name, count: 1 }));
+    signalDropped(name, reason);
     // What is thrown says it already.
     if (this.options.unbuffered === 'throw') return;
     const known = `${reason}:${name}`;
@@ -119,6 +126,15 @@ export class Emitter {
             `methods need @Buffered() too), wrap the work in emissions.run(), or set the option unbuffered: 'deliver'. Said once per name.`,
     );
   }
+}
+
+function signalDropped(emission: string, reason: EmissionDropped['reason']): void {
+  signal('emissions:emission:dropped', () => ({ reason, emission, count: 1 }));
+}
+
+/** Why what was emitted without a buffer was not handed over. */
+function reasonOf(error: unknown): EmissionDropped['reason'] {
+  return error instanceof PipelineClosedError ? 'shutdown' : 'overflow';
 }
 
 /** What an emission that reports work takes over from its unit. */

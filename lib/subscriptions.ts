@@ -1,10 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Pattern, type EmissionPattern } from './emission/pattern.js';
-import { ConfigurationError } from './emission/emission.errors.js';
+import { ConfigurationError, PatternError } from './emission/emission.errors.js';
 import { quote } from './emission/quote.js';
 import { Handler, type EmissionHandler, type HandlerHost } from './handlers/handler.js';
 import type { HandlerInvoker } from './handlers/handler.invoker.js';
-import { resolveHandlerOptions, type HandlerOptions } from './handlers/handler.options.js';
+import {
+  isHandlerId,
+  resolveHandlerOptions,
+  type HandlerOptions,
+} from './handlers/handler.options.js';
 import type { HandlerRegistry } from './handlers/handler.registry.js';
 import type { Pipeline } from './pipeline/pipeline.js';
 import type { PipelineOptions } from './pipeline/pipeline.options.js';
@@ -50,9 +54,10 @@ export class Subscriptions {
   /** @throws ConfigurationError, PatternError or DuplicateHandlerError when the handler cannot be put to work */
   add(id: string, pattern: EmissionPattern, options: HandlerOptions, host: HandlerHost): Handler {
     const resolved = resolveHandlerOptions(options, this.defaults, `The handler ${id}`);
+    const compiled = patternOf(id, pattern);
     const handler = new Handler(id, pattern, resolved, host, this.invoker);
     this.registry.add(handler);
-    this.#patterns.set(handler, new Pattern(pattern));
+    this.#patterns.set(handler, compiled);
     if (resolved.durable) refuseBuiltAnew(handler);
     // Critical handlers run inside the commit, what durable ones take is stored: they have no queue.
     else if (!resolved.critical) this.pipeline.add(handler);
@@ -75,22 +80,23 @@ export class Subscriptions {
         `subscribe takes a pattern and a function, but got ${quote(method)}.`,
       );
     }
-    if (options.durable === true) {
+    if (options?.durable === true) {
       throw new ConfigurationError(
         `subscribe(${quote(pattern)}) cannot be durable: what is stored for it would wait for a function that no other process, and ` +
           `no later one, has. Make it a method of a provider: @OnEmission(…, { durable: true }).`,
       );
     }
-    const known = this.#known(method, options.id);
+    const known = this.#known(method, options?.id);
     if (known !== undefined) {
       this.#refuseOtherOptions(known, options);
+      const compiled = patternOf(known.name, pattern);
       known.follow(pattern);
-      this.#patterns.set(known, new Pattern(pattern));
+      this.#patterns.set(known, compiled);
       this.pipeline.refresh();
       return this.#subscription(known);
     }
     const named = method.name === '' ? 'subscription' : method.name;
-    const id = options.id ?? `${named}#${++this.#count}`;
+    const id = isHandlerId(options?.id) ? options.id : `${named}#${++this.#count}`;
     const handler = this.add(id, pattern, options, {
       describe: `subscribe(${quote(pattern)})`,
       bound: { handle: method },
@@ -146,7 +152,8 @@ export class Subscriptions {
         return handler.pattern;
       },
       unsubscribe: () => {
-        if (this.#forget(handler)) void this.pipeline.remove('handler', handler.name);
+        this.#forget(handler);
+        void this.pipeline.withdraw(handler);
       },
     };
   }
@@ -155,6 +162,15 @@ export class Subscriptions {
   #forget(handler: Handler): boolean {
     this.#subscribed.delete(handler);
     return this.registry.remove(handler);
+  }
+}
+
+/** @throws PatternError naming the handler */
+function patternOf(id: string, pattern: EmissionPattern): Pattern {
+  try {
+    return new Pattern(pattern);
+  } catch (error) {
+    throw error instanceof PatternError ? error.of(`the handler ${id}`) : error;
   }
 }
 

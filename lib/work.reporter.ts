@@ -1,7 +1,12 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { assertName } from './emission/emission-name.js';
 import { ConfigurationError, PayloadError } from './emission/emission.errors.js';
-import { EmissionFactory, type EmitOptions } from './emission/emission.factory.js';
+import {
+  checkEmitOptions,
+  checkMetadata,
+  EmissionFactory,
+  type EmitOptions,
+} from './emission/emission.factory.js';
 import { quote } from './emission/quote.js';
 import { Emitter } from './emitter.js';
 import { notWork } from './not-work.js';
@@ -31,6 +36,9 @@ export class WorkReporter {
   async record<T>(options: RecordOptions<T>, work: () => T | Promise<T>): Promise<T> {
     checkRecord(options, work);
     const { success, failure, metadata, payload, ...emitOptions } = options;
+    // The work is not done for nothing: what emit would refuse afterwards is refused before.
+    checkEmitOptions(emitOptions, 'record', ['success', 'failure', 'metadata', 'payload']);
+    if (metadata !== undefined) checkMetadata(metadata);
     assertName(success);
     if (failure !== undefined) assertName(failure);
     const initializedAt = this.factory.clock.now();

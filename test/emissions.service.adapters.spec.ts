@@ -16,3 +16,12 @@ describe('removeAdapter', () => {
     await expect(app.emissions.removeAdapter('audit')).resolves.toBeUndefined();
   });
 });
+
+describe('addAdapter', () => {
+  it.each([undefined, 7, ''])('refuses %p for a name', async (name) => {
+    await using app = await start({ imports: [EmissionsModule.forRoot({})] });
+    expect(() => app.emissions.addAdapter(name as never, new RecordingAdapter())).toThrow(
+      /addAdapter takes a name, which is a non-empty string/,
+    );
+  });
+});

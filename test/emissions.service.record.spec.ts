@@ -197,3 +197,18 @@ describe('record', () => {
     expect(begun).toBe(false);
   });
 });
+
+describe('record, before the work begins,', () => {
+  it.each([
+    [{ success: 'a', fail: 'b' }, /record has no option "fail"\. It has: .*failure.*success/],
+    [{ success: 'a', key: 5 }, /record's option key takes a non-empty string, but got 5/],
+    [{ success: 'a', metadata: 5 }, /Metadata is an object of fields, but got 5/],
+  ])('refuses what emit would refuse afterwards: %j', async (options, message) => {
+    await using at = await lab();
+    let isDone = false;
+    const recording = at.emissions.record(options as never, () => void (isDone = true));
+    await expect(recording).rejects.toThrow(InvalidEmissionError);
+    await expect(recording).rejects.toThrow(message);
+    expect(isDone).toBe(false);
+  });
+});

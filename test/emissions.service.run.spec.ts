@@ -202,3 +202,34 @@ describe('run', () => {
     expect(await at.names()).toEqual(['late']);
   });
 });
+
+describe('Work that gives a function with a `then`', () => {
+  it('is waited for, as await does', async () => {
+    await using at = await lab();
+    const failing = Object.assign(() => {}, {
+      // oxlint-disable-next-line unicorn/no-thenable -- that is the point
+      then: (_ok: unknown, fail: (error: Error) => void) => fail(new Error('no')),
+    });
+    const running = at.emissions.run(() => {
+      at.emissions.emit('a');
+      return failing as never;
+    });
+    await expect(running).rejects.toThrow('no');
+    expect(await at.names()).toEqual([]);
+  });
+});
+
+describe('An adapter that gives a promise within a promise of another kind', () => {
+  it('has failed when that fails', async () => {
+    await using at = await lab();
+    using log = listen('emissions:adapter:failed');
+    const nested = {
+      // oxlint-disable-next-line unicorn/no-thenable -- that is the point
+      then: (ok: (value: unknown) => void) => ok(Promise.reject(new Error('within'))),
+    };
+    at.emissions.addAdapter('nested', { deliver: () => nested as never });
+    await at.emissions.run(() => at.emissions.emit('a'));
+    await at.emissions.settled();
+    expect(log.all.map(({ message }) => message)).toMatchObject([{ error: new Error('within') }]);
+  });
+});

@@ -3,6 +3,7 @@ import {
   BufferAlreadyStartedError,
   BufferFullError,
   BufferNotStartedError,
+  ConfigurationError,
   InvalidEmissionError,
   PipelineClosedError,
   type EmissionAdapter,
@@ -251,3 +252,41 @@ it.each([[undefined], [null], [42], [{}], [class Unmarked {}]])(
     expect(await at.emissions.commit()).toBe(0);
   },
 );
+
+describe('settled', () => {
+  it('waits as long as it takes with a time-out that no timer has', async () => {
+    const held = new HeldAdapter();
+    await using at = await lab();
+    at.emissions.addAdapter('held', held);
+    await at.emissions.run(() => at.emissions.emit('a'));
+    let isSettled = false;
+    const settled = at.emissions.settled({ timeoutMs: Infinity }).then(() => (isSettled = true));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(isSettled).toBe(false);
+    await until(() => held.running === 1);
+    held.release();
+    await settled;
+  });
+
+  it.each([{ timeoutMs: NaN }, { timeoutMs: '5' }, { timeoutMs: -1 }, { timeout: 5 }])(
+    'refuses %j, and says what it takes',
+    async (options) => {
+      await using at = await lab();
+      const settled = at.emissions.settled(options as never);
+      await expect(settled).rejects.toThrow(ConfigurationError);
+      await expect(settled).rejects.toThrow(/settled takes \{ timeoutMs \}, milliseconds of 0/);
+    },
+  );
+});
+
+describe('a buffer that has ended', () => {
+  it('is what a commit or a flush that comes too late is told of', async () => {
+    await using at = await lab();
+    at.emissions.start();
+    await at.emissions.commit();
+    await expect(at.emissions.commit()).rejects.toThrow(/came after its buffer was committed/);
+    at.emissions.start();
+    at.emissions.terminate();
+    await expect(at.emissions.flush()).rejects.toThrow(/came after its buffer was terminated/);
+  });
+});

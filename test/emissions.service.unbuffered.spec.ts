@@ -3,6 +3,7 @@ import {
   BufferClosedError,
   BufferNotStartedError,
   InvalidEmissionError,
+  PipelineClosedError,
   PipelineFullError,
   type UnbufferedPolicy,
 } from 'nestjs-emissions';
@@ -142,6 +143,22 @@ describe("without a buffer, emit with the policy 'deliver'", () => {
     }).toThrow(PipelineFullError);
     await at.emissions.removeAdapter('full');
     expect(await at.delivered()).toEqual(emitted);
+  });
+
+  it('signals what is refused at once, and why', async () => {
+    const at = await lab({ unbuffered: 'deliver' });
+    using log = listen('emissions:emission:dropped');
+    const boom = new Error('boom');
+    at.participate(() => {
+      throw boom;
+    });
+    expect(() => at.emissions.emit('a')).toThrow(boom);
+    await at[Symbol.asyncDispose]();
+    expect(() => at.emissions.emit('b')).toThrow(PipelineClosedError);
+    expect(log.all.map(({ message }) => message)).toEqual([
+      dropped('overflow', 'a'),
+      dropped('shutdown', 'b'),
+    ]);
   });
 
   it('signals and logs what is refused later', async () => {

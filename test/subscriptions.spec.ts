@@ -123,6 +123,12 @@ describe('A subscription', () => {
     expect(subscribing).toThrow(message);
   });
 
+  it('is refused with options that are none, and says what they are', () => {
+    expect(() => running.emissions.subscribe('a', () => {}, null as never)).toThrow(
+      /The handler subscription#\d+ takes an object, but got null/,
+    );
+  });
+
   it('is refused without a function, or with an id that is taken', () => {
     expect(() => running.emissions.subscribe('a', 'no function' as never)).toThrow(
       ConfigurationError,

@@ -91,7 +91,7 @@ export class BufferContext {
   /** @throws BufferNotStartedError when none is active */
   active(verb: string): EmissionBuffer {
     const buffer = this.current()?.buffer;
-    if (buffer?.isOpen !== true) throw new BufferNotStartedError(verb);
+    if (buffer?.isOpen !== true) throw new BufferNotStartedError(verb, buffer?.state);
     return buffer;
   }
 

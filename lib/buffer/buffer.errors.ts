@@ -1,5 +1,12 @@
 import { EmissionsError } from '../emission/emissions.error.js';
 
+const HOW_IT_ENDED: Readonly<Record<string, string>> = {
+  open: 'the buffer around its own had ended',
+  committing: 'its buffer had begun to commit',
+  committed: 'its buffer was committed',
+  terminated: 'its buffer was terminated',
+};
+
 /** `start()` was called while a buffer is active; that one is untouched. */
 export class BufferAlreadyStartedError extends EmissionsError {
   constructor() {
@@ -12,21 +19,18 @@ export class BufferAlreadyStartedError extends EmissionsError {
 
 /** `commit()` or `flush()` was called, or, with `unbuffered: 'throw'`, `emit()`, while no buffer is active. */
 export class BufferNotStartedError extends EmissionsError {
-  constructor(verb: string) {
+  /** @param state how the buffer stands, where there is one */
+  constructor(verb: string, state?: string) {
     super(
       'EMISSIONS_BUFFER_NOT_STARTED',
-      `${verb} needs an active buffer and there is none. Put EmissionsInterceptor on the route, or wrap the work in ` +
-        `emissions.run(() => …) or @Buffered(). Read-only routes (http.skipMethods) have none unless they are marked @Buffered().`,
+      state === undefined
+        ? `${verb} needs an active buffer and there is none. Put EmissionsInterceptor on the route, or wrap the work in ` +
+            `emissions.run(() => …) or @Buffered(). Read-only routes (http.skipMethods) have none unless they are marked @Buffered().`
+        : `${verb} needs an active buffer, but came after ${HOW_IT_ENDED[state] ?? 'its buffer had ended'}. Begin another one: start(), ` +
+            `or emissions.run(() => …) around the work.`,
     );
   }
 }
-
-const HOW_IT_ENDED: Readonly<Record<string, string>> = {
-  open: 'the buffer around its own had ended',
-  committing: 'its buffer had begun to commit',
-  committed: 'its buffer was committed',
-  terminated: 'its buffer was terminated',
-};
 
 /** With `unbuffered: 'throw'`: an `emit()` came after its buffer had begun to commit or was terminated. */
 export class BufferClosedError extends EmissionsError {

@@ -136,7 +136,7 @@ export class EmissionBuffer {
    * @throws BufferNotStartedError when it has ended
    */
   flush(): number | Promise<number> {
-    if (!this.isOpen) throw new BufferNotStartedError('flush()');
+    if (!this.isOpen) throw new BufferNotStartedError('flush()', this.#state);
     return this.#inTurn('emissions:buffer:flushed');
   }
 
@@ -146,7 +146,7 @@ export class EmissionBuffer {
    * @throws BufferNotStartedError when it has ended
    */
   commit(): number | Promise<number> {
-    if (this.#state !== 'open') throw new BufferNotStartedError('commit()');
+    if (this.#state !== 'open') throw new BufferNotStartedError('commit()', this.#state);
     if (this.#parent !== undefined) return this.#join(this.#parent);
     this.#state = 'committing';
     return this.#inTurn('emissions:buffer:committed');

@@ -6,7 +6,7 @@ import {
   type NestInterceptor,
 } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
-import type { Observable } from 'rxjs';
+import { tap, type Observable } from 'rxjs';
 import { BufferContext } from './buffer.context.js';
 import { routeBufferingOf } from './buffered.decorator.js';
 import { throwAt } from './commit-failure.js';
@@ -48,9 +48,14 @@ export class EmissionsInterceptor implements NestInterceptor {
     const sent = context.getArgByIndex<ServerResponse & { raw?: ServerResponse }>(1);
     const response = sent.raw ?? sent;
     const known = HttpOutcome.of(this.buffers, response);
-    if (known !== undefined && known === this.buffers.current()?.http) return next.handle();
     const outcome = known ?? this.#outcome(context, response);
-    return within(this.buffers, next, () => outcome.attempt());
+    // Once the head has left, Nest's filters cannot say any more that it has failed.
+    const failed = (): void => {
+      if (response.headersSent) outcome.abandoned();
+    };
+    if (known !== undefined && known === this.buffers.current()?.http)
+      return next.handle().pipe(tap({ error: failed }));
+    return within(this.buffers, next, () => outcome.attempt(), failed);
   }
 
   #outcome(context: ExecutionContext, response: ServerResponse): HttpOutcome {

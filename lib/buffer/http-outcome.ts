@@ -90,6 +90,7 @@ export class HttpOutcome implements HttpUnit, ResponseGate {
     if (committing) return commit(this.#unit) as Promise<void> | undefined;
   }
 
+  /** Nobody gets the response any more, or one that broke off: it failed, whatever its head says. */
   abandoned(): void {
     this.#unit.buffer?.terminate();
   }

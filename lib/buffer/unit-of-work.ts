@@ -89,11 +89,20 @@ function stampOf(context: UnitContext): () => UnitContext {
   return () => context;
 }
 
+const FIELDS: readonly string[] = ['correlationId', 'metadata', 'source', 'tenant'];
+
 function checked(context: UnitContext | null | undefined): UnitContext {
   if (context === undefined || context === null) return {};
   const metadata: unknown = context.metadata ?? {};
   const isContext = typeof context === 'object' && !('then' in context);
-  if (isContext && typeof metadata === 'object' && !Array.isArray(metadata)) return context;
+  if (isContext && typeof metadata === 'object' && !Array.isArray(metadata)) {
+    const unknown = Object.keys(context).find((field) => !FIELDS.includes(field));
+    if (unknown === undefined) return context;
+    throw new InvalidEmissionError(
+      `What run() or the option context stamps on emissions has no "${unknown}". It has: ${FIELDS.join(', ')}; what else is to be said ` +
+        `of them goes into metadata.`,
+    );
+  }
   throw new InvalidEmissionError(
     `What run() or the option context stamps on emissions is { metadata?, tenant?, source?, correlationId? }, at once, but got ` +
       `${quote(context)}.`,

@@ -12,13 +12,17 @@ export function within(
   buffers: BufferContext,
   next: CallHandler,
   begin: () => UnitOfWork,
+  failed?: () => void,
 ): Observable<unknown> {
   return new Observable((subscriber) => {
     const unit = begin();
     return buffers.enter(unit, () =>
       next.handle().subscribe({
         next: (result: unknown) => subscriber.next(producedWithin(buffers, unit, result)),
-        error: (error: unknown) => subscriber.error(error),
+        error: (error: unknown) => {
+          failed?.();
+          subscriber.error(error);
+        },
         complete: () => subscriber.complete(),
       }),
     );

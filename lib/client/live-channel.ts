@@ -59,7 +59,10 @@ export class LiveChannel<C extends string = string> {
     return this.#offset;
   }
 
-  /** Resolves when the channel is followed for the first time; from then on nothing goes by unnoticed. */
+  /**
+   * Resolves when the channel is followed for the first time; from then on nothing goes by unnoticed. Of one that is refused, or closed
+   * before, it never does.
+   */
   get ready(): Promise<void> {
     return this.#ready.promise;
   }

@@ -35,8 +35,24 @@ export class PayloadError extends EmissionsError {
 
 /** Thrown where a pattern is registered and is no pattern, and once per name by one that takes too long to match it. */
 export class PatternError extends EmissionsError {
-  constructor(pattern: unknown, reason: string, options?: ErrorOptions) {
-    super('EMISSIONS_PATTERN', `The pattern ${quote(pattern)} is refused: ${reason}.`, options);
+  /** @param owner whose pattern it is, where that is known */
+  constructor(
+    readonly pattern: unknown,
+    readonly reason: string,
+    options?: ErrorOptions,
+    owner?: string,
+  ) {
+    const whose = owner === undefined ? '' : ` It is that of ${owner}.`;
+    super(
+      'EMISSIONS_PATTERN',
+      `The pattern ${quote(pattern)} is refused: ${reason}.${whose}`,
+      options,
+    );
+  }
+
+  /** The same, which says whose pattern it is. */
+  of(owner: string): PatternError {
+    return new PatternError(this.pattern, this.reason, { cause: this }, owner);
   }
 }
 

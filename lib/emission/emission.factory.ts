@@ -108,7 +108,7 @@ export class EmissionFactory {
     origin: EmissionOrigin,
   ): Emission {
     const { topic, place } = this.#known(name);
-    if (options !== undefined) checkOptions(options);
+    if (options !== undefined) checkEmitOptions(options);
     const deep = this.#deep;
     const quick = deep ? quickSnapshot(payload, place) : undefined;
     const copied = quick ?? (deep ? carefulSnapshot(payload) : payload);
@@ -182,9 +182,7 @@ export class EmissionFactory {
     stamp: Readonly<Record<string, unknown>> | undefined,
     deep: boolean,
   ): Readonly<Record<string, unknown>> {
-    if (!isFields(said)) {
-      throw new InvalidEmissionError(`Metadata is an object of fields, but got ${quote(said)}.`);
-    }
+    checkMetadata(said);
     const merged = stamp === undefined ? said : merge(stamp, said);
     return deep ? snapshot(merged, 'metadata') : merged;
   }
@@ -228,6 +226,12 @@ function tenantOf(fields: unknown, key: string): string | undefined {
 }
 
 /** Whether it has fields, and is not an object whose substance is elsewhere. */
+/** @throws InvalidEmissionError when it is no object of fields */
+export function checkMetadata(said: unknown): void {
+  if (isFields(said)) return;
+  throw new InvalidEmissionError(`Metadata is an object of fields, but got ${quote(said)}.`);
+}
+
 function isFields(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   try {
@@ -274,10 +278,18 @@ const TEXT_OPTIONS: readonly string[] = ['key', 'tenant', 'source'];
 const TIME_OPTIONS: readonly string[] = ['ttlMs', 'delayMs'];
 const FLAG_OPTIONS: readonly string[] = ['crossTenant'];
 
-function checkOptions(options: EmitOptions): void {
+/**
+ * @param who has these options, and `beside` them others
+ * @throws InvalidEmissionError naming the option that is wrong, or that there is not
+ */
+export function checkEmitOptions(
+  options: EmitOptions,
+  who = 'emit',
+  beside: readonly string[] = [],
+): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw new InvalidEmissionError(
-      `emit's options are an object, such as { key: 'order-1' }, but got ${quote(options)}.`,
+      `${who}'s options are an object, such as { key: 'order-1' }, but got ${quote(options)}.`,
     );
   }
   for (const [key, value] of Object.entries(options)) {
@@ -285,23 +297,23 @@ function checkOptions(options: EmitOptions): void {
     if (TEXT_OPTIONS.includes(key)) {
       if (typeof value === 'string' && value !== '') continue;
       throw new InvalidEmissionError(
-        `emit's option ${key} takes a non-empty string, but got ${quote(value)}.`,
+        `${who}'s option ${key} takes a non-empty string, but got ${quote(value)}.`,
       );
     }
     if (TIME_OPTIONS.includes(key)) {
       if (typeof value === 'number' && value >= 0) continue;
       throw new InvalidEmissionError(
-        `emit's option ${key} takes milliseconds of 0 or more, but got ${quote(value)}.`,
+        `${who}'s option ${key} takes milliseconds of 0 or more, but got ${quote(value)}.`,
       );
     }
     if (FLAG_OPTIONS.includes(key)) {
       if (typeof value === 'boolean') continue;
       throw new InvalidEmissionError(
-        `emit's option ${key} takes true or false, but got ${quote(value)}.`,
+        `${who}'s option ${key} takes true or false, but got ${quote(value)}.`,
       );
     }
     throw new InvalidEmissionError(
-      `emit has no option "${key}". It has: ${[...TEXT_OPTIONS, ...TIME_OPTIONS, ...FLAG_OPTIONS].sort().join(', ')}.`,
+      `${who} has no option "${key}". It has: ${[...beside, ...TEXT_OPTIONS, ...TIME_OPTIONS, ...FLAG_OPTIONS].sort().join(', ')}.`,
     );
   }
 }

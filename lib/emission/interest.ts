@@ -1,5 +1,6 @@
 import type { EmissionAdapter } from './adapter.js';
 import type { Emission } from './emission.js';
+import { isThenable } from './is-thenable.js';
 
 /**
  * Asks a destination whether it wants an emission; one that does not filter wants all.
@@ -9,7 +10,7 @@ import type { Emission } from './emission.js';
 export function isInterested(adapter: EmissionAdapter, emission: Emission): boolean {
   if (adapter.interested === undefined) return true;
   const answer: unknown = adapter.interested(emission);
-  if (!(answer instanceof Promise)) return Boolean(answer);
-  answer.catch(() => {});
+  if (!isThenable(answer)) return Boolean(answer);
+  Promise.resolve(answer).catch(() => {});
   throw new TypeError('interested(emission) returned a promise; it must answer at once.');
 }

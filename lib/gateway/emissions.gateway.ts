@@ -165,11 +165,14 @@ export abstract class EmissionsGateway<I extends GatewayIdentity = GatewayIdenti
     return this.room.presence(tenant, checkChannel(channel));
   }
 
-  /** @throws ConfigurationError when nothing tells who may connect */
+  /** @throws ConfigurationError when nothing tells who may connect, or another gateway has the namespace */
   async onModuleInit(): Promise<void> {
     const overridden = this.authenticate !== EmissionsGateway.prototype.authenticate;
     checkAuthentication(this.options, overridden);
-    if (this.#namespace !== undefined) this.room.serve(this.#namespace);
+    if (this.#namespace !== undefined) {
+      claim(this.#namespace, this);
+      this.room.serve(this.#namespace);
+    }
     await this.room.open();
   }
 
@@ -277,4 +280,17 @@ export abstract class EmissionsGateway<I extends GatewayIdentity = GatewayIdenti
     );
     this.#connections.set(socket, new Connection<I>(socket, identity, this.options));
   }
+}
+
+const owners = new WeakMap<Namespace, object>();
+
+/** Two gateways would both answer each socket, and deliver everything twice. */
+function claim(namespace: Namespace, gateway: object): void {
+  const owner = owners.get(namespace) ?? gateway;
+  owners.set(namespace, owner);
+  if (owner === gateway) return;
+  throw new ConfigurationError(
+    `Two gateways of emissions have the namespace '${namespace.name}', where every client would get everything twice: ` +
+      `${owner.constructor.name} and ${gateway.constructor.name}. Remove one of them, or give it a namespace or a path of its own.`,
+  );
 }

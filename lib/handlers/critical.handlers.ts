@@ -69,7 +69,9 @@ export class CriticalHandlers implements CommitParticipant {
 
   async #invoke(handler: Handler, emission: Emission, all: Emission[]): Promise<void> {
     const started = performance.now();
-    const outlet = (cascaded: readonly Emission[]): void => void all.push(...cascaded);
+    const outlet = (cascaded: readonly Emission[]): void => {
+      for (const each of cascaded) all.push(each);
+    };
     try {
       await this.#limit(handler.name, handler.options.timeoutMs, (call) =>
         this.#invoker.invoke(handler, emission, call, outlet),

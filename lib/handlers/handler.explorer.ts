@@ -4,7 +4,7 @@ import { Injector } from '@nestjs/core/injector/injector.js';
 import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
 import { isDeepStrictEqual } from 'node:util';
 import type { EmissionHandler, HandlerHost } from './handler.js';
-import type { HandlerOptions } from './handler.options.js';
+import { isHandlerId, type HandlerOptions } from './handler.options.js';
 import { lateBound } from './late-bound.js';
 import { onEmissionsOf, type OnEmissionMetadata } from './on-emission.decorator.js';
 import type { EmissionPattern, SinglePattern } from '../emission/pattern.js';
@@ -59,7 +59,9 @@ export class HandlerExplorer {
       const owner = instance.constructor.name;
       const host = this.#hostOf(wrapper, instance, method);
       return merge(written).map(({ pattern, options }, i) => {
-        const id = options.id ?? `${owner}.${method}${i === 0 ? '' : `#${i + 1}`}`;
+        const own = `${owner}.${method}${i === 0 ? '' : `#${i + 1}`}`;
+        // What is no id, or no options, is refused under the name it would have had.
+        const id = isHandlerId(options?.id) ? options.id : own;
         return { id, pattern, options, host };
       });
     });

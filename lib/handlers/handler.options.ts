@@ -120,6 +120,11 @@ const NOT_IF_CRITICAL = [
 const NOT_IF_DURABLE = ['capacity', 'overflow', 'once'] as const;
 const ONLY_IF_DURABLE = ['maxAttempts', 'onDead', 'tenantConcurrency'] as const;
 
+/** Whether a handler can go by it; what is none is refused with the other options. */
+export function isHandlerId(id: unknown): id is string {
+  return typeof id === 'string' && id !== '';
+}
+
 /** @throws ConfigurationError naming the handler and the option that is wrong */
 export function resolveHandlerOptions(
   settings: HandlerOptions,

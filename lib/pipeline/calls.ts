@@ -199,7 +199,8 @@ export class Calls implements AttemptOwner {
     const context = new AttemptContext(call);
     const result: unknown = scope.runInAsyncScope(adapter.deliver, adapter, batch, context);
     if (!isThenable(result)) return false;
-    result.then(
+    // What promises of other libraries resolve with may be a promise again.
+    void Promise.resolve(result).then(
       () => call.succeeded(),
       (error: unknown) => call.failed(error),
     );
@@ -285,9 +286,18 @@ export class Calls implements AttemptOwner {
 
 /** What failed of a batch. An error that names nothing of the batch cannot tell what arrived: then it is all of it. */
 function failedPart(batch: readonly Emission[], error: unknown): readonly Emission[] {
-  if (!(error instanceof PartialDeliveryError)) return batch;
+  if (!isPartial(error)) return batch;
   if (error.failed.length === 0) return [];
   const ids = new Set(error.failed.map((emission) => emission?.id));
   const failed = batch.filter(({ id }) => ids.has(id));
   return failed.length === 0 ? batch : failed;
+}
+
+/** Of what can be thrown, a proxy that was revoked cannot even be asked of which class it is. */
+function isPartial(error: unknown): error is PartialDeliveryError {
+  try {
+    return error instanceof PartialDeliveryError;
+  } catch {
+    return false;
+  }
 }

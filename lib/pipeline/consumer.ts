@@ -344,8 +344,8 @@ export class Consumer implements Runnable, Caller {
     if (abort) {
       left += this.calls.emissions;
       this.calls.abort();
-      this.idle?.();
     }
+    if (this.idle !== undefined && this.pending === 0) this.idle();
     this.report.left(reason, left, first);
     return left;
   }
@@ -379,19 +379,22 @@ export class Consumer implements Runnable, Caller {
   private work(): void {
     const { batchSize } = this.destination.options;
     this.atWork = true;
-    let since = 0;
-    for (let calls = 0; calls < CALLS_PER_TURN; calls++) {
-      if (!this.due() || this.calls.count >= this.concurrency) break;
-      if (calls === 1) since = performance.now();
-      else if (calls > 1 && (calls & (calls - 1)) === 0 && performance.now() - since > A_TURN_MS)
-        break;
-      clearTimeout(this.waitTimer);
-      this.waitTimer = undefined;
-      this.overdue = false;
-      const { emissions, keys } = this.backlog.take(batchSize);
-      this.calls.begin(emissions, keys);
+    try {
+      let since = 0;
+      for (let calls = 0; calls < CALLS_PER_TURN; calls++) {
+        if (!this.due() || this.calls.count >= this.concurrency) break;
+        if (calls === 1) since = performance.now();
+        else if (calls > 1 && (calls & (calls - 1)) === 0 && performance.now() - since > A_TURN_MS)
+          break;
+        clearTimeout(this.waitTimer);
+        this.waitTimer = undefined;
+        this.overdue = false;
+        const { emissions, keys } = this.backlog.take(batchSize);
+        this.calls.begin(emissions, keys);
+      }
+    } finally {
+      this.atWork = false;
     }
-    this.atWork = false;
     this.wake();
   }
 

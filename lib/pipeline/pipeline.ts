@@ -96,7 +96,7 @@ export class Pipeline implements ConsumerHost, CommitHost, PlaceHost {
   add(destination: Destination): void {
     if (this.#routes.find(destination.kind, destination.name) !== undefined) {
       throw new ConsumerNameError(
-        `There is a ${destination.kind} named '${destination.name}' already; give one of them another name.`,
+        `There is ${destination.kind === 'adapter' ? 'an' : 'a'} ${destination.kind} named '${destination.name}' already; give one of them another name.`,
       );
     }
     this.#routes.add(new Consumer(destination, this));
@@ -111,13 +111,29 @@ export class Pipeline implements ConsumerHost, CommitHost, PlaceHost {
   async remove(kind: Destination['kind'], name: string): Promise<boolean> {
     const consumer = this.#routes.find(kind, name);
     if (consumer === undefined) return false;
+    await this.#remove(consumer);
+    return true;
+  }
+
+  async #remove(consumer: Consumer): Promise<void> {
     this.#arrivals.queue();
     this.#routes.remove(consumer);
     this.#handOver.forget(consumer);
     consumer.close('removed', false);
     this.settle();
     if (consumer.pending > 0) await this.#leave(consumer);
-    return true;
+  }
+
+  /** The same for a destination that may have taken the one emission of its life, and waits for its turn with that. */
+  async withdraw(destination: Destination): Promise<void> {
+    const leaving = [...this.#leaving].find((consumer) => consumer.destination === destination);
+    if (leaving === undefined) {
+      const consumer = this.consumers.find((each) => each.destination === destination);
+      if (consumer !== undefined) await this.#remove(consumer);
+      return;
+    }
+    leaving.close('removed', false);
+    this.settle();
   }
 
   /** A pattern has changed: who takes which names is to be found out anew. */

@@ -1,5 +1,8 @@
 import { SettleTimeoutError } from './pipeline.errors.js';
 
+/** Timers of Node that are to take longer are over at once. */
+const LONGEST_MS = 2_147_483_647;
+
 /** Those who wait until nothing is pending any more. */
 export class Settlers {
   readonly #waiting = new Set<() => void>();
@@ -21,10 +24,13 @@ export class Settlers {
         this.#waiting.delete(done);
         resolve();
       };
-      const timer = setTimeout(() => {
-        this.#waiting.delete(done);
-        reject(new SettleTimeoutError(timeoutMs, busy()));
-      }, timeoutMs);
+      const timer = setTimeout(
+        () => {
+          this.#waiting.delete(done);
+          reject(new SettleTimeoutError(timeoutMs, busy()));
+        },
+        Math.min(timeoutMs, LONGEST_MS),
+      );
       this.#waiting.add(done);
     });
   }

@@ -71,7 +71,7 @@ export class Turns {
   };
 
   readonly #open = (): void => {
-    const more = this.#opening();
+    const more = this.#begin();
     // What promises wait for nothing but each other settles in between.
     if (more && this.isYoung) return void Promise.resolve().then(this.#reopen);
     this.#called = false;
@@ -83,15 +83,25 @@ export class Turns {
     for (const runnable of round) this.#turn(runnable);
   };
 
+  #begin(): boolean {
+    try {
+      return this.#opening();
+    } catch (error) {
+      this.#failed(error);
+      return true;
+    }
+  }
+
+  #failed(error: unknown): void {
+    this.#logger.error('A consumer failed to work.', error instanceof Error ? error.stack : error);
+  }
+
   /** What nobody foresaw in one's turn is not to cost the others theirs. */
   #turn(runnable: Runnable): void {
     try {
       runnable.turn();
     } catch (error) {
-      this.#logger.error(
-        'A consumer failed to work.',
-        error instanceof Error ? error.stack : error,
-      );
+      this.#failed(error);
     }
   }
 

@@ -19,6 +19,8 @@ interface Birth {
 export class Attribution {
   /** For what belongs to no test in particular. */
   readonly common: Captures;
+  /** Whether an application has been built that is recorded. */
+  isPartOfOne = false;
   readonly #storage = new AsyncLocalStorage<Scope | undefined>();
   readonly #births = new WeakMap<Emission, Birth>();
   readonly #claims = new Map<Captures, UnitContext[]>();

@@ -2,6 +2,7 @@ import type { DynamicModule, FactoryProvider } from '@nestjs/common';
 import type { TestingModuleBuilder } from '@nestjs/testing';
 import { AdapterExplorer } from '../adapter.explorer.js';
 import { AdapterBinding, EMISSION_ADAPTER } from '../emission/adapter-binding.js';
+import { ConfigurationError } from '../emission/emission.errors.js';
 import { DURABLE_ENGINE } from '../emission/durable-engine.js';
 import { EmissionFactory } from '../emission/emission.factory.js';
 import { quote } from '../emission/quote.js';
@@ -103,7 +104,11 @@ function checkBuilder(builder: Partial<TestingModuleBuilder> | null): void {
   );
 }
 
-function attributionOf({ mode = 'default' }: RecorderOptions): Attribution {
+function attributionOf(options: RecorderOptions): Attribution {
+  const { mode = 'default', ...others } = options;
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined)
+    throw new ConfigurationError(`recordEmissions has no option "${unknown}". It has: mode.`);
   checkMode(mode);
   extendGlobalExpect();
   return new Attribution(mode);

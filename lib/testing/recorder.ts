@@ -18,7 +18,7 @@ import {
 } from './expectation.js';
 import type { Entry, Captures, RecorderMode } from './captures.js';
 import { matchesPartially } from './partial-match.js';
-import { ExpectationError } from './testing.errors.js';
+import { ExpectationError, TestingError } from './testing.errors.js';
 
 const MODES: readonly RecorderMode[] = ['default', 'strict', 'inline'];
 const NEXT_TIMEOUT_MS = 4_000;
@@ -197,6 +197,11 @@ export class EmissionRecorder implements Disposable {
    * @throws ExpectationError naming each such emission, and the line that emitted it
    */
   verify(): void {
+    if (this.mode === 'strict') this.#checkThere();
+    this.#verify();
+  }
+
+  #verify(): void {
     const left = this.#captures.unasserted;
     if (left.length === 0) return;
     for (const entry of left) entry.isConsumed = true;
@@ -205,7 +210,8 @@ export class EmissionRecorder implements Disposable {
 
   /** The same as `verify`, at the end of the block: `using recorder = recordEmissions(…)`. */
   [Symbol.dispose](): void {
-    this.verify();
+    // When the application could not be built, that is what the test is to tell.
+    this.#verify();
   }
 
   /**
@@ -285,7 +291,17 @@ export class EmissionRecorder implements Disposable {
     return found;
   }
 
+  /** @throws TestingError where nothing can ever be seen, and a test would hold for nothing */
+  #checkThere(): void {
+    if (this.#attribution.isPartOfOne) return;
+    throw new TestingError(
+      'The recorder is part of no application, and sees nothing. Call recordEmissions(builder) before builder.compile(), for a root ' +
+        'module that imports EmissionsModule.',
+    );
+  }
+
   #candidates(name: Named, captures: Captures = this.#captures): readonly Entry[] {
+    this.#checkThere();
     const pattern = new Pattern(name as SinglePattern);
     return captures.visible.filter(({ emission }) => pattern.matches(emission.name));
   }

@@ -34,6 +34,7 @@ export class Recording {
 
   constructor(attribution: Attribution) {
     this.#attribution = attribution;
+    attribution.isPartOfOne = true;
   }
 
   /** Everything that is handed over is recorded; in inline mode it is handled first, and goes no further. */

@@ -6,7 +6,9 @@ import {
   Post,
   Query,
   RequestTimeoutException,
+  Res,
   Scope,
+  Sse,
   UseInterceptors,
   UsePipes,
   type CallHandler,
@@ -16,15 +18,28 @@ import {
   type PipeTransform,
 } from '@nestjs/common';
 import {
+  Buffered,
   Emissions,
   EmissionsInterceptor,
   EmissionsModule,
   type EmissionsOptions,
 } from 'nestjs-emissions';
-import { map, mergeMap, of, retry, timeout, catchError, throwError, type Observable } from 'rxjs';
+import type { ServerResponse } from 'node:http';
+import {
+  catchError,
+  concat,
+  map,
+  mergeMap,
+  of,
+  retry,
+  throwError,
+  timeout,
+  type Observable,
+} from 'rxjs';
 import { RecordingAdapter } from '../support/adapters.js';
 import { serve, SERVERS, type Server } from '../support/app.js';
 import { ask } from '../support/http.js';
+import { silence } from '../support/logs.js';
 import { listen } from '../support/signals.js';
 
 /** An interceptor that does one thing with what the handler gives. */
@@ -131,6 +146,32 @@ class Routes {
     return { taken: this.emissions.emit('a') !== undefined };
   }
 
+  @Post('breaks-off')
+  @UseInterceptors(EmissionsInterceptor)
+  async breaksOff(@Res() res: ServerResponse & { raw?: ServerResponse; hijack?: () => void }) {
+    this.emissions.emit('a');
+    res.hijack?.();
+    const raw = res.raw ?? res;
+    raw.statusCode = 201;
+    raw.write('half');
+    try {
+      await Promise.reject(new Error('no more'));
+    } finally {
+      setImmediate(() => raw.end());
+    }
+  }
+
+  @Sse('breaks-off')
+  @Buffered()
+  @UseInterceptors(EmissionsInterceptor)
+  events() {
+    this.emissions.emit('a');
+    return concat(
+      of({ data: '1' }),
+      throwError(() => new Error('no more')),
+    );
+  }
+
   @Post('within')
   @UseInterceptors(EmissionsInterceptor, Inner)
   @UsePipes(Emitting)
@@ -170,6 +211,19 @@ describe.each(SERVERS)('the interceptor on %s', (server) => {
     expect([await at.post('/plain'), await at.post('/twice')]).toEqual([201, 201]);
     expect(await at.names()).toEqual(['a']);
   });
+
+  it.each(['POST', 'GET'])(
+    'terminates the buffer of a handler that fails after the head has left (%s)',
+    async (method) => {
+      silence();
+      await using at = await open();
+      using log = listen('emissions:buffer:terminated');
+      const answer = await ask(method, `${at.url}/breaks-off`);
+      expect(answer.status).toBe(method === 'POST' ? 201 : 200);
+      expect(await at.names()).toEqual([]);
+      expect(log.all).toHaveLength(1);
+    },
+  );
 
   it("stands on all with the option interceptor: 'global'", async () => {
     await using at = await open({ interceptor: 'global' });

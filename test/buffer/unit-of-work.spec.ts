@@ -107,3 +107,14 @@ describe('what a unit of work has in common', () => {
     expect([b!.tenant, b!.source]).toEqual([undefined, undefined]);
   });
 });
+
+describe('What run stamps on emissions', () => {
+  it('is refused when it has a field that there is not: a tenant that is misspelt would be none', async () => {
+    await using at = await lab();
+    const running = at.emissions.run(() => at.emissions.emit('a'), { tennant: 'a' } as never);
+    await expect(running).rejects.toThrow(
+      /has no "tennant"\. It has: correlationId, metadata, source, tenant; what else .* metadata/,
+    );
+    expect(await at.names()).toEqual([]);
+  });
+});

@@ -28,6 +28,22 @@ describe('the gateway module', () => {
     await expect(starting).rejects.toThrow(/EmissionsGatewayModule\.forRoot\(\{ authenticate/);
   });
 
+  it('refuses to start twice in one namespace, and starts in two', async () => {
+    const open = (other: object) => {
+      const imports = [
+        EmissionsModule.forRoot({}),
+        EmissionsGatewayModule.forRoot({ authenticate }),
+        EmissionsGatewayModule.forRoot({ authenticate, ...other }),
+      ];
+      return serve({ imports }, 'express');
+    };
+    await expect(open({})).rejects.toThrow(
+      /Two gateways of emissions have the namespace '\/', where every client would get everything twice/,
+    );
+    const running = await open({ namespace: '/other' });
+    await running.close();
+  });
+
   it.each([undefined, null, 'x'])(
     'refuses to start with %p in the place of options',
     async (options) => {

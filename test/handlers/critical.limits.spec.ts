@@ -110,6 +110,22 @@ describe('A critical handler at its limits', () => {
     expect(logs.of('warn')).toEqual([expect.stringContaining("'unknown'")]);
   });
 
+  it('may emit as many as its buffer takes', async () => {
+    const many = 150_000;
+    await using large = await start({
+      imports: [EmissionsModule.forRoot({ buffer: { capacity: many }, snapshot: 'none' })],
+    });
+    let count = 0;
+    const emitMany = (): void => {
+      for (let i = 0; i < many; i++) large.emissions.emit('b');
+    };
+    large.emissions.subscribe('a', emitMany, { critical: true });
+    large.emissions.subscribe('b', () => void count++, { critical: true, id: 'counting' });
+    await emit(large.emissions, 'a');
+
+    expect(count).toBe(many);
+  });
+
   it('has run when the commit is refused for want of room: what it emitted does not leave either', async () => {
     const full = new HeldAdapter();
     lab.emissions.addAdapter('full', full, { capacity: 1, overflow: 'reject' });

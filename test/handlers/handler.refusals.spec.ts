@@ -1,6 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { Injectable, Module, type ModuleMetadata } from '@nestjs/common';
-import { DuplicateHandlerError, EmissionsModule, OnEmission, PatternError } from 'nestjs-emissions';
+import {
+  ConfigurationError,
+  DuplicateHandlerError,
+  EmissionsModule,
+  OnEmission,
+  PatternError,
+} from 'nestjs-emissions';
 import { start } from '../support/app.js';
 
 describe('The application does not start', () => {
@@ -37,7 +43,41 @@ describe('The application does not start', () => {
     handle(): void {}
   }
 
+  @Injectable()
+  class Undefined {
+    @OnEmission(undefined as never)
+    handle(): void {}
+  }
+  @Injectable()
+  class WithoutOptions {
+    @OnEmission('x', null as never)
+    handle(): void {}
+  }
+  @Injectable()
+  class Nameless {
+    @OnEmission('x', { id: '' })
+    handle(): void {}
+  }
+
   it.each([
+    [
+      'when a pattern is none, and says whose it is',
+      { providers: [Undefined] },
+      PatternError,
+      /^The pattern undefined is refused: .* It is that of the handler Undefined\.handle\.$/,
+    ],
+    [
+      'when options are none, and says whose they are',
+      { providers: [WithoutOptions] },
+      ConfigurationError,
+      /The handler WithoutOptions\.handle takes an object, but got null/,
+    ],
+    [
+      'when an id is none, and says whose it is',
+      { providers: [Nameless] },
+      ConfigurationError,
+      /The handler Nameless\.handle\.id takes a non-empty string, but got ''/,
+    ],
     [
       'when one class is provided in two modules',
       { imports: [First, Second] },

@@ -6,7 +6,7 @@ import { start, type RunningApp } from '../support/app.js';
 import { emit, emitAndSettle } from '../support/emit.js';
 import { captureLogs } from '../support/logs.js';
 import { listen } from '../support/signals.js';
-import { until } from '../support/until.js';
+import { rounds, until } from '../support/until.js';
 
 @Injectable()
 class Welcome {
@@ -48,6 +48,45 @@ describe('A handler that takes one emission in its life', () => {
     await running.emissions.settled();
 
     expect(seen).toHaveLength(1);
+  });
+
+  it('gets nothing once it is unsubscribed, though it has been given its emission', async () => {
+    using log = listen('emissions:emission:dropped');
+    const seen: unknown[] = [];
+    const subscription = subscribeOnce('x', (payload) => seen.push(payload));
+    await emit(running.emissions, ['x', 1]);
+    subscription.unsubscribe();
+    subscription.unsubscribe();
+    await running.emissions.settled();
+
+    expect(seen).toEqual([]);
+    expect(log.all.map(({ message }) => message)).toEqual([
+      { reason: 'removed', emission: 'x', count: 1, consumer: subscription.id },
+    ]);
+  });
+
+  it('is left to finish when it is unsubscribed during its call, and nobody else loses their place', async () => {
+    let finish: () => void = () => {};
+    const done: string[] = [];
+    const first = subscribeOnce(
+      'x',
+      async () => {
+        await new Promise<void>((resolve) => (finish = resolve));
+        done.push('first');
+      },
+      { id: 'same' },
+    );
+    await emit(running.emissions, 'x');
+    await until(() => running.emissions.subscribers().every(({ id }) => id !== 'same'));
+    await rounds();
+    subscribeOnce('x', () => done.push('second'), { id: 'same' });
+    first.unsubscribe();
+    await emit(running.emissions, 'x');
+    await rounds();
+    finish();
+    await running.emissions.settled();
+
+    expect(done).toEqual(['second', 'first']);
   });
 
   it('is used up by a failure', async () => {

@@ -121,13 +121,15 @@ describe('An adapter that says what it is interested in', () => {
     using log = listen('emissions:adapter:failed');
     const resolving = bench.serve(choosy(() => Promise.resolve(false)));
     const rejecting = bench.serve(choosy(() => Promise.reject(new Error('later'))));
+    // oxlint-disable-next-line unicorn/no-thenable -- as of another library
+    const foreign = bench.serve(choosy(() => ({ then: () => {} })));
     await bench.commit();
     await bench.settled();
     await rounds();
 
-    expect([resolving.batches, rejecting.batches]).toEqual([[], []]);
+    expect([resolving.batches, rejecting.batches, foreign.batches]).toEqual([[], [], []]);
     expect(log.all.map(({ message }) => (message.error as Error).message)).toEqual(
-      Array.from({ length: 2 }, () => expect.stringContaining('must answer at once') as unknown),
+      Array.from({ length: 3 }, () => expect.stringContaining('must answer at once') as unknown),
     );
   });
 

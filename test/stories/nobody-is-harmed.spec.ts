@@ -59,6 +59,29 @@ class Bad {
   }
 }
 
+/** What cannot even be asked what it is, such as a draft of immer's that is thrown after its time. */
+function revoked(): object {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
+}
+
+@Injectable()
+class Revoked {
+  @OnEmission('order.*')
+  atOnce(): void {
+    // oxlint-disable-next-line typescript/only-throw-error -- that is the point
+    throw revoked();
+  }
+
+  @OnEmission('order.*', { retry: { attempts: 2, backoffMs: 1 } })
+  async later(): Promise<void> {
+    await rounds(1);
+    // oxlint-disable-next-line typescript/only-throw-error -- that is the point
+    throw revoked();
+  }
+}
+
 @Injectable()
 class Good {
   readonly seen: number[] = [];
@@ -75,6 +98,12 @@ const bad: Record<string, EmissionAdapter> = {
   throws: {
     deliver: () => {
       throw new Error('adapter');
+    },
+  },
+  'throws a revoked proxy': {
+    deliver: () => {
+      // oxlint-disable-next-line typescript/only-throw-error -- that is the point
+      throw revoked();
     },
   },
   'is slow': { deliver: () => rounds(500) },
@@ -102,7 +131,7 @@ describe.each(SERVERS)('With every kind of bad destination (%s)', (server) => {
           }),
         ],
         controllers: [Orders],
-        providers: [Bad, Good],
+        providers: [Bad, Revoked, Good],
       },
       server,
     );

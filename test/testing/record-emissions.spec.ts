@@ -120,6 +120,24 @@ describe('recordEmissions', () => {
     await app.close();
   });
 
+  it('fails where it is asked, when it was called too late to be part of an application', async () => {
+    const builder = Test.createTestingModule({ imports: [EmissionsModule.forRoot()] });
+    const app = await (await builder.compile()).init();
+    const recorder = recordEmissions(builder, { mode: 'strict' });
+    await app.get(Emissions).run(() => app.get(Emissions).emit('a'));
+    const late = /part of no application.*before builder\.compile\(\)/s;
+    expect(() => recorder.verify()).toThrow(TestingError);
+    expect(() => recorder.verify()).toThrow(late);
+    expect(() => recorder.expectEmitted('a')).toThrow(late);
+    expect(() => recorder.expectNotEmitted('a')).toThrow(late);
+    await app.close();
+  });
+
+  it('refuses an option that there is not', () => {
+    const recording = () => recordEmissions(Test.createTestingModule({}), { moed: 1 } as never);
+    expect(recording).toThrow('recordEmissions has no option "moed". It has: mode.');
+  });
+
   it.each([
     ['nothing', async () => undefined],
     ['another object', async () => ({})],
