@@ -6,6 +6,7 @@ import type { Emission } from './emission/emission.js';
 import { Pattern, type EmissionPattern } from './emission/pattern.js';
 import { GuardedObservable } from './guarded.observable.js';
 import { signal } from './telemetry/signal.js';
+import { loggable } from './emission/thrown.js';
 
 /** What a stream is telling somebody at the moment. */
 interface Telling {
@@ -102,7 +103,7 @@ export class EmissionStreams {
     }));
     this.#logger.error(
       `A subscriber of ${name} failed${told === '' ? '' : ` on '${told}'`}; others are unaffected.`,
-      error instanceof Error ? error.stack : error,
+      loggable(error),
     );
   }
 }

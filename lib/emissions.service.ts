@@ -284,8 +284,8 @@ export class Emissions {
    */
   settled(options: { timeoutMs?: number } = {}): Promise<void> {
     const { timeoutMs = SETTLE_TIMEOUT_MS, ...others } = options ?? {};
-    const [unknown] = Object.keys(others);
-    if (typeof timeoutMs === 'number' && timeoutMs >= 0 && unknown === undefined)
+    const isKnown = typeof (options ?? {}) === 'object' && Object.keys(others).length === 0;
+    if (isKnown && typeof timeoutMs === 'number' && timeoutMs >= 0)
       return this.pipeline.settled(timeoutMs);
     return Promise.reject(
       new ConfigurationError(

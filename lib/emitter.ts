@@ -15,6 +15,7 @@ import { PipelineClosedError } from './pipeline/pipeline.errors.js';
 import { Pipeline } from './pipeline/pipeline.js';
 import type { EmissionDropped } from './telemetry/channels.js';
 import { signal } from './telemetry/signal.js';
+import { isThrown, loggable } from './emission/thrown.js';
 
 const REMEMBERED_NAMES = 10_000;
 
@@ -107,7 +108,7 @@ export class Emitter {
       signalDropped(emission.name, reasonOf(error));
       this.#logger.error(
         `'${emission.name}' was emitted without a buffer and could not be handed over.`,
-        error instanceof Error ? error.stack : error,
+        loggable(error),
       );
     });
   }
@@ -134,7 +135,7 @@ function signalDropped(emission: string, reason: EmissionDropped['reason']): voi
 
 /** Why what was emitted without a buffer was not handed over. */
 function reasonOf(error: unknown): EmissionDropped['reason'] {
-  return error instanceof PipelineClosedError ? 'shutdown' : 'overflow';
+  return isThrown(error, PipelineClosedError) ? 'shutdown' : 'overflow';
 }
 
 /** What an emission that reports work takes over from its unit. */

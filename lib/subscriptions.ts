@@ -136,7 +136,7 @@ export class Subscriptions {
   }
 
   #refuseOtherOptions(known: Handler, options: HandlerOptions): void {
-    const { id: _, ...given } = options;
+    const { id: _, ...given } = options ?? {};
     const { id: __, ...had } = this.#subscribed.get(known)!.options;
     if (Object.keys(given).length === 0 || isDeepStrictEqual(given, had)) return;
     throw new ConfigurationError(
@@ -158,10 +158,9 @@ export class Subscriptions {
     };
   }
 
-  /** @returns whether it was at work */
-  #forget(handler: Handler): boolean {
+  #forget(handler: Handler): void {
     this.#subscribed.delete(handler);
-    return this.registry.remove(handler);
+    this.registry.remove(handler);
   }
 }
 

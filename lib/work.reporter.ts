@@ -10,6 +10,7 @@ import {
 import { quote } from './emission/quote.js';
 import { Emitter } from './emitter.js';
 import { notWork } from './not-work.js';
+import { isThrown, loggable } from './emission/thrown.js';
 
 /** What `record` emits, and how. */
 export interface RecordOptions<T> extends EmitOptions {
@@ -50,7 +51,7 @@ export class WorkReporter {
         this.#emitFailure(failure, error, metadata, emitOptions, initializedAt);
       throw error;
     }
-    if (result instanceof Error && failure !== undefined) {
+    if (isThrown(result, Error) && failure !== undefined) {
       this.#emitFailure(failure, result, metadata, emitOptions, initializedAt);
     } else {
       this.emitter.emit(
@@ -75,14 +76,14 @@ export class WorkReporter {
       try {
         this.emitter.emit(name, error, metadata, options, initializedAt);
       } catch (refusal) {
-        if (!(refusal instanceof PayloadError)) throw refusal;
+        if (!isThrown(refusal, PayloadError)) throw refusal;
         // Errors of HTTP clients and drivers hold sockets and requests.
         this.emitter.emit(name, essenceOf(error), metadata, options, initializedAt);
       }
     } catch (refusal) {
       this.#logger.error(
         `'${name}' could not be emitted; the error it reports goes to the caller.`,
-        refusal instanceof Error ? refusal.stack : refusal,
+        loggable(refusal),
       );
     }
   }

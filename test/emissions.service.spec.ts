@@ -268,7 +268,7 @@ describe('settled', () => {
     await settled;
   });
 
-  it.each([{ timeoutMs: NaN }, { timeoutMs: '5' }, { timeoutMs: -1 }, { timeout: 5 }])(
+  it.each([{ timeoutMs: NaN }, { timeoutMs: '5' }, { timeoutMs: -1 }, { timeout: 5 }, 5000])(
     'refuses %j, and says what it takes',
     async (options) => {
       await using at = await lab();

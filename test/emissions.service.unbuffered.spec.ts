@@ -161,6 +161,20 @@ describe("without a buffer, emit with the policy 'deliver'", () => {
     ]);
   });
 
+  it('signals and logs what is refused with something that cannot be asked what it is', async () => {
+    await using at = await lab({ unbuffered: 'deliver' });
+    using logs = captureLogs();
+    using log = listen('emissions:emission:dropped');
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    const held = at.commits.hold();
+    at.emissions.emit('a');
+    held.refuse(proxy as Error);
+    expect(await at.names()).toEqual([]);
+    expect(log.all.map(({ message }) => message)).toEqual([dropped('overflow', 'a')]);
+    expect(logs.of('error')).toEqual([expect.stringContaining("'a' was emitted without a buffer")]);
+  });
+
   it('signals and logs what is refused later', async () => {
     await using at = await lab({ unbuffered: 'deliver' });
     using logs = captureLogs();

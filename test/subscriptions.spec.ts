@@ -127,6 +127,9 @@ describe('A subscription', () => {
     expect(() => running.emissions.subscribe('a', () => {}, null as never)).toThrow(
       /The handler subscription#\d+ takes an object, but got null/,
     );
+    const known = (): void => {};
+    const { id } = running.emissions.subscribe('a', known);
+    expect(running.emissions.subscribe('b', known, null as never).id).toBe(id);
   });
 
   it('is refused without a function, or with an id that is taken', () => {

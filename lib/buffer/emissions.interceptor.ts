@@ -20,7 +20,7 @@ import { endingWith, within } from './within.js';
  * Gives every request, message and GraphQL mutation a buffer, commits it when it succeeds and terminates it when it fails.
  *
  * - HTTP: methods of `http.skipMethods` get none. The status that is sent decides (`http.shouldCommit`), wherever the
- *   response comes from; it waits for the commit. A commit that fails is answered by the exception filters of the route, as
+ *   response comes from, unless the handler fails after that; it waits for the commit. A commit that fails is answered by the exception filters of the route, as
  *   if the handler had thrown its error.
  * - RPC and WebSocket messages: one buffer each, committed when the handler completes.
  * - GraphQL: one buffer per operation, mutations only; committed with the response, unless that has errors.
@@ -40,20 +40,23 @@ export class EmissionsInterceptor implements NestInterceptor {
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     const type = context.getType<string>();
     if (type === 'graphql') return this.#graphql(context, next);
-    if (this.buffers.isActive) return next.handle();
-    return type === 'http' ? this.#http(context, next) : this.#message(context, next);
+    if (type === 'http') return this.#http(context, next);
+    return this.buffers.isActive ? next.handle() : this.#message(context, next);
   }
 
   #http(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     const sent = context.getArgByIndex<ServerResponse & { raw?: ServerResponse }>(1);
     const response = sent.raw ?? sent;
     const known = HttpOutcome.of(this.buffers, response);
+    const current = this.buffers.current();
+    if (current?.buffer?.isOpen === true && current.http === undefined) return next.handle();
     const outcome = known ?? this.#outcome(context, response);
     // Once the head has left, Nest's filters cannot say any more that it has failed.
     const failed = (): void => {
       if (response.headersSent) outcome.abandoned();
     };
-    if (known !== undefined && known === this.buffers.current()?.http)
+    // The middleware, or this one further outside, has begun it.
+    if (known !== undefined && known === current?.http)
       return next.handle().pipe(tap({ error: failed }));
     return within(this.buffers, next, () => outcome.attempt(), failed);
   }

@@ -96,10 +96,11 @@ function checked(context: UnitContext | null | undefined): UnitContext {
   const metadata: unknown = context.metadata ?? {};
   const isContext = typeof context === 'object' && !('then' in context);
   if (isContext && typeof metadata === 'object' && !Array.isArray(metadata)) {
-    const unknown = Object.keys(context).find((field) => !FIELDS.includes(field));
-    if (unknown === undefined) return context;
+    // An object of something else, such as an emission, may have more fields than these.
+    const fields = Object.keys(context);
+    if (fields.length === 0 || FIELDS.some((field) => field in context)) return context;
     throw new InvalidEmissionError(
-      `What run() or the option context stamps on emissions has no "${unknown}". It has: ${FIELDS.join(', ')}; what else is to be said ` +
+      `What run() or the option context stamps on emissions has no "${fields[0]}". It has: ${FIELDS.join(', ')}; what else is to be said ` +
         `of them goes into metadata.`,
     );
   }

@@ -65,7 +65,8 @@ export class LiveClient {
 
   /**
    * Calls the listener when the server ends the connection, with its reason. After `EMISSIONS_SLOW_CONSUMER` the socket comes
-   * back by itself; after others it does when `socket.connect()` is called.
+   * back by itself; after others it does when `socket.connect()` is called. Of an application that closes it is not called: socket.io
+   * tells that itself, with `disconnect`.
    */
   onClosed(listener: (closing: Closing) => void): () => void {
     this.#closings.add(listener);

@@ -225,13 +225,13 @@ function tenantOf(fields: unknown, key: string): string | undefined {
   );
 }
 
-/** Whether it has fields, and is not an object whose substance is elsewhere. */
 /** @throws InvalidEmissionError when it is no object of fields */
 export function checkMetadata(said: unknown): void {
   if (isFields(said)) return;
   throw new InvalidEmissionError(`Metadata is an object of fields, but got ${quote(said)}.`);
 }
 
+/** Whether it has fields, and is not an object whose substance is elsewhere. */
 function isFields(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   try {

@@ -41,12 +41,10 @@ export interface CookieAuthentication<I extends GatewayIdentity> {
  *
  * @throws ConfigurationError when an option is missing or empty
  */
-export function cookieAuthentication<I extends GatewayIdentity>({
-  name,
-  secret,
-  origins,
-  session,
-}: CookieAuthentication<I>): (socket: Socket) => Promise<I> {
+export function cookieAuthentication<I extends GatewayIdentity>(
+  options: CookieAuthentication<I>,
+): (socket: Socket) => Promise<I> {
+  const { name, secret, origins, session } = (options ?? {}) as CookieAuthentication<I>;
   if (typeof name !== 'string' || name === '' || typeof session !== 'function' || secret === '') {
     throw new ConfigurationError(
       `cookieAuthentication takes { name: 'connect.sid', session: (value) => identity, secret?: '…' }, but got ${quote({ name, session, secret: secret === '' ? '' : undefined })}.`,

@@ -181,6 +181,7 @@ export abstract class EmissionsGateway<I extends GatewayIdentity = GatewayIdenti
   }
 
   async onApplicationShutdown(): Promise<void> {
+    if (this.#namespace !== undefined) giveUp(this.#namespace, this);
     await this.#room?.close();
   }
 
@@ -290,7 +291,12 @@ function claim(namespace: Namespace, gateway: object): void {
   owners.set(namespace, owner);
   if (owner === gateway) return;
   throw new ConfigurationError(
-    `Two gateways of emissions have the namespace '${namespace.name}', where every client would get everything twice: ` +
-      `${owner.constructor.name} and ${gateway.constructor.name}. Remove one of them, or give it a namespace or a path of its own.`,
+    `Two gateways of emissions have the namespace '${namespace.name}', where every client would get everything twice. Remove one of ` +
+      `them, or give it a namespace or a path of its own.`,
   );
+}
+
+/** Somebody else may have the server after this application. */
+function giveUp(namespace: Namespace, gateway: object): void {
+  if (owners.get(namespace) === gateway) owners.delete(namespace);
 }

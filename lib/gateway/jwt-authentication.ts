@@ -65,11 +65,10 @@ export interface JwtAuthentication<I extends GatewayIdentity> {
  *
  * @throws ConfigurationError when an option is missing
  */
-export function jwtAuthentication<I extends GatewayIdentity>({
-  key,
-  verify,
-  identity,
-}: JwtAuthentication<I>): (socket: Socket) => Promise<I> {
+export function jwtAuthentication<I extends GatewayIdentity>(
+  options: JwtAuthentication<I>,
+): (socket: Socket) => Promise<I> {
+  const { key, verify, identity } = (options ?? {}) as JwtAuthentication<I>;
   if (!Array.isArray(verify?.algorithms) || verify.algorithms.length === 0) {
     throw new ConfigurationError(
       `jwtAuthentication takes { verify: { algorithms: ['HS256'] } } with the algorithms you sign with, but got ${quote(verify?.algorithms)}.`,

@@ -6,6 +6,7 @@ import { signal } from '../telemetry/signal.js';
 import type { HandlerInvoker } from './handler.invoker.js';
 import type { Handler } from './handler.js';
 import type { HandlerRegistry } from './handler.registry.js';
+import { loggable } from '../emission/thrown.js';
 
 /** Runs the handlers marked `critical` inside the commit: when one throws, the commit fails with its error. */
 export class CriticalHandlers implements CommitParticipant {
@@ -52,7 +53,7 @@ export class CriticalHandlers implements CommitParticipant {
       // Nobody else hears of this one; the others reach whoever commits, who logs them.
       this.#logger.error(
         `The critical handler ${handler.name} does not take '${name}'.`,
-        error instanceof Error ? error.stack : error,
+        loggable(error),
       );
       return false;
     }

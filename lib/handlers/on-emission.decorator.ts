@@ -41,7 +41,7 @@ type HandlerMethod<T> = (payload: T, emission: Emission<T>, context: HandlerCont
  *
  * Patterns and options are checked when the application starts; a mistake is a `ConfigurationError` or `PatternError`.
  *
- * @throws ConfigurationError on a property or a static method, which nobody would find
+ * @throws ConfigurationError on a property, a static method or one that is named by a symbol, which nobody would find
  */
 export function OnEmission<const P extends EmissionPattern>(
   pattern: P,
@@ -58,6 +58,11 @@ export function OnEmission<const P extends EmissionPattern>(
       const owner = typeof target === 'function' ? target : target.constructor;
       throw new ConfigurationError(
         `@OnEmission on ${owner.name}.${String(key)}: it marks methods of instances, and this is none.`,
+      );
+    }
+    if (typeof key === 'symbol') {
+      throw new ConfigurationError(
+        `@OnEmission on ${target.constructor.name}.${String(key)}: methods are found by names, and this one has a symbol. Give it a name.`,
       );
     }
     // Decorators are applied from the bottom up: what stands above comes first.

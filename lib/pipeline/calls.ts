@@ -11,6 +11,7 @@ import type { ConsumerReport } from './consumer.report.js';
 import { DeliveryTimeoutError, ShutdownError } from './pipeline.errors.js';
 import { Running } from './running.js';
 import { UnaskedCall } from './unasked.call.js';
+import { isThrown } from '../emission/thrown.js';
 
 /** What calls need of the consumer they are made for. */
 export interface Caller {
@@ -286,18 +287,9 @@ export class Calls implements AttemptOwner {
 
 /** What failed of a batch. An error that names nothing of the batch cannot tell what arrived: then it is all of it. */
 function failedPart(batch: readonly Emission[], error: unknown): readonly Emission[] {
-  if (!isPartial(error)) return batch;
+  if (!isThrown(error, PartialDeliveryError)) return batch;
   if (error.failed.length === 0) return [];
   const ids = new Set(error.failed.map((emission) => emission?.id));
   const failed = batch.filter(({ id }) => ids.has(id));
   return failed.length === 0 ? batch : failed;
-}
-
-/** Of what can be thrown, a proxy that was revoked cannot even be asked of which class it is. */
-function isPartial(error: unknown): error is PartialDeliveryError {
-  try {
-    return error instanceof PartialDeliveryError;
-  } catch {
-    return false;
-  }
 }

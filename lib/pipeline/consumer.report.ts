@@ -10,6 +10,7 @@ import {
   sheddingIsHeard,
   signal,
 } from '../telemetry/signal.js';
+import { stackOf } from '../emission/thrown.js';
 
 /** How long a call has taken, and which it was. */
 export interface Timed {
@@ -228,12 +229,4 @@ function messageOf(error: unknown): string {
     // A message that throws is no message: the error is shown as a value.
   }
   return typeof error === 'string' ? error : quote(error);
-}
-
-function stackOf(error: unknown): string | undefined {
-  try {
-    return error instanceof Error ? error.stack : undefined;
-  } catch {
-    return undefined;
-  }
 }

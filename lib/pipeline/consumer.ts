@@ -201,6 +201,8 @@ export class Consumer implements Runnable, Caller {
 
   /** It is told that so many were accepted, which will arrive or have done so. */
   accepted(count: number): void {
+    // Removed while it was found out who takes the rest of the commit.
+    if (this.closed !== undefined) return;
     this.offered += count;
     this.reserved += count;
     this.surelyFit -= count;

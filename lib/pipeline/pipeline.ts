@@ -132,6 +132,7 @@ export class Pipeline implements ConsumerHost, CommitHost, PlaceHost {
       if (consumer !== undefined) await this.#remove(consumer);
       return;
     }
+    this.#handOver.forget(leaving);
     leaving.close('removed', false);
     this.settle();
   }

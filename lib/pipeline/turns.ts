@@ -4,6 +4,7 @@ import { nextTick } from 'node:process';
 import { setImmediate } from 'node:timers';
 import { Logger } from '@nestjs/common';
 import { asyncScope } from '../emission/async-scope.js';
+import { loggable } from '../emission/thrown.js';
 
 /** How long a round may take before the event loop sees to others, in milliseconds. */
 const A_ROUND_MS = 1;
@@ -93,7 +94,7 @@ export class Turns {
   }
 
   #failed(error: unknown): void {
-    this.#logger.error('A consumer failed to work.', error instanceof Error ? error.stack : error);
+    this.#logger.error('A consumer failed to work.', loggable(error));
   }
 
   /** What nobody foresaw in one's turn is not to cost the others theirs. */

@@ -2,6 +2,7 @@ import type { Channel, ChannelListener } from 'node:diagnostics_channel';
 import { types } from 'node:util';
 import { Logger } from '@nestjs/common';
 import { quote } from '../emission/quote.js';
+import { loggable } from '../emission/thrown.js';
 
 type Guards = WeakMap<ChannelListener, ChannelListener>;
 const GUARDS: unique symbol = Symbol.for('nestjs-emissions:guards') as never;
@@ -66,7 +67,7 @@ function guarded(listener: ChannelListener): ChannelListener {
     const report = (error: unknown): void => {
       new Logger('Emissions').error(
         `A listener of ${String(name)} failed; the signal's other listeners are unaffected.`,
-        error instanceof Error ? error.stack : error,
+        loggable(error),
       );
     };
     try {

@@ -105,7 +105,7 @@ function checkBuilder(builder: Partial<TestingModuleBuilder> | null): void {
 }
 
 function attributionOf(options: RecorderOptions): Attribution {
-  const { mode = 'default', ...others } = options;
+  const { mode = 'default', ...others } = options ?? {};
   const [unknown] = Object.keys(others);
   if (unknown !== undefined)
     throw new ConfigurationError(`recordEmissions has no option "${unknown}". It has: mode.`);

@@ -68,6 +68,7 @@ export class EmissionRecorder implements Disposable {
 
   /** Everything committed since the start or the last `reset`, in order, asserted or not. */
   all(): Emission[] {
+    this.#checkThere();
     return this.#captures.entries.map(({ emission }) => emission);
   }
 
@@ -163,7 +164,8 @@ export class EmissionRecorder implements Disposable {
   ): Promise<EmissionOf<P>> {
     const { timeoutMs = NEXT_TIMEOUT_MS } = options;
     const captures = this.#captures;
-    const there = this.#candidates(name).find(({ isConsumed }) => !isConsumed);
+    // Also before there is an application: it may be about what that emits when it starts.
+    const there = this.#matching(name, captures).find(({ isConsumed }) => !isConsumed);
     if (there !== undefined) {
       there.isConsumed = true;
       return Promise.resolve(there.emission as EmissionOf<P>);
@@ -174,7 +176,7 @@ export class EmissionRecorder implements Disposable {
       (emission) => pattern.matches(emission.name),
       timeoutMs,
       () => {
-        const candidates = this.#candidates(name, captures);
+        const candidates = this.#matching(name, captures);
         return new ExpectationError(unmet(captures, name, undefined, candidates, timeoutMs), asked);
       },
     ) as Promise<EmissionOf<P>>;
@@ -187,6 +189,7 @@ export class EmissionRecorder implements Disposable {
 
   /** What strict mode wants asserted, and nobody has asserted yet. */
   unasserted(): Emission[] {
+    this.#checkThere();
     return this.#captures.unasserted.map(({ emission }) => emission);
   }
 
@@ -230,6 +233,11 @@ export class EmissionRecorder implements Disposable {
     work: (recorder: EmissionRecorder) => T | Promise<T>,
     options: { mode?: RecorderMode } = {},
   ): Promise<T> {
+    if (typeof work !== 'function') {
+      throw new TestingError(
+        `run takes the test as a function, but got ${quote(work)}. Write: recorder.run(async () => { … }).`,
+      );
+    }
     const { mode = this.mode } = options;
     checkMode(mode);
     const captures = this.#attribution.open(mode);
@@ -300,8 +308,12 @@ export class EmissionRecorder implements Disposable {
     );
   }
 
-  #candidates(name: Named, captures: Captures = this.#captures): readonly Entry[] {
+  #candidates(name: Named): readonly Entry[] {
     this.#checkThere();
+    return this.#matching(name, this.#captures);
+  }
+
+  #matching(name: Named, captures: Captures): readonly Entry[] {
     const pattern = new Pattern(name as SinglePattern);
     return captures.visible.filter(({ emission }) => pattern.matches(emission.name));
   }

@@ -70,6 +70,12 @@ export async function runHandler<T extends object, M extends MethodOf<T>>(
   emission: Emission<any>,
   options: RunHandlerOptions = {},
 ): Promise<HandlerOutcome<ResultOf<T, M>>> {
+  if (typeof emission?.name !== 'string') {
+    throw new TestingError(
+      `runHandler takes an application, a class, a method and an emission, but got ${quote(emission)}. Make one: ` +
+        `createEmission('order.created', order).`,
+    );
+  }
   const found = find(app, type, method, options.id).find((each) => takes(each, emission));
   if (found === undefined) return outcomeOf({ outcome: 'not-interested' }, []);
   const { id, host } = found;
@@ -91,12 +97,9 @@ export async function runHandler<T extends object, M extends MethodOf<T>>(
     bound,
     transact,
   };
-  await invoker.invoke(
-    called as Handler,
-    emission,
-    call,
-    (emissions) => void emitted.push(...emissions),
-  );
+  await invoker.invoke(called as Handler, emission, call, (emissions) => {
+    for (const each of emissions) emitted.push(each);
+  });
   if (isIgnored(result)) return outcomeOf({ outcome: 'ignored' }, emitted);
   return outcomeOf({ outcome: 'processed', result: result as ResultOf<T, M> }, emitted);
 }

@@ -3,6 +3,7 @@ import {
   Controller,
   Get,
   Injectable,
+  Module,
   Post,
   Query,
   RequestTimeoutException,
@@ -13,14 +14,17 @@ import {
   UsePipes,
   type CallHandler,
   type ExecutionContext,
+  type MiddlewareConsumer,
   type ModuleMetadata,
   type NestInterceptor,
+  type NestModule,
   type PipeTransform,
 } from '@nestjs/common';
 import {
   Buffered,
   Emissions,
   EmissionsInterceptor,
+  EmissionsMiddleware,
   EmissionsModule,
   type EmissionsOptions,
 } from 'nestjs-emissions';
@@ -224,6 +228,25 @@ describe.each(SERVERS)('the interceptor on %s', (server) => {
       expect(log.all).toHaveLength(1);
     },
   );
+
+  it.each(['POST', 'GET'])('does so behind the middleware, too (%s)', async (method) => {
+    silence();
+    const sink = new RecordingAdapter();
+    @Module({})
+    class Behind implements NestModule {
+      configure(consumer: MiddlewareConsumer): void {
+        consumer.apply(EmissionsMiddleware).forRoutes('{*path}');
+      }
+    }
+    const root = EmissionsModule.forRoot(served(sink));
+    await using at = await routes(server, { imports: [root, Behind] }, sink);
+    using log = listen('emissions:buffer:terminated');
+    await ask(method, `${at.url}/breaks-off`);
+    expect(await at.names()).toEqual([]);
+    expect(log.all).toHaveLength(1);
+    expect(await at.post('/plain')).toBe(201);
+    expect(await at.names()).toEqual(['a']);
+  });
 
   it("stands on all with the option interceptor: 'global'", async () => {
     await using at = await open({ interceptor: 'global' });

@@ -109,7 +109,20 @@ describe('what a unit of work has in common', () => {
 });
 
 describe('What run stamps on emissions', () => {
-  it('is refused when it has a field that there is not: a tenant that is misspelt would be none', async () => {
+  it('may be more than that, such as an emission that was received', async () => {
+    await using at = await lab();
+    const [received] = await at.emissions
+      .run(() => void at.emissions.emit('received'), { tenant: 'a' })
+      .then(() => at.delivered());
+    await at.emissions.run(() => at.emissions.emit('answer'), received as never);
+    expect((await at.delivered()).at(-1)).toMatchObject({
+      name: 'answer',
+      tenant: 'a',
+      correlationId: received!.correlationId,
+    });
+  });
+
+  it('is refused when nothing in it is stamped: a tenant that is misspelt would be none', async () => {
     await using at = await lab();
     const running = at.emissions.run(() => at.emissions.emit('a'), { tennant: 'a' } as never);
     await expect(running).rejects.toThrow(

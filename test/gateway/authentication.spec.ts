@@ -73,6 +73,16 @@ describe('a JSON Web Token', () => {
   });
 });
 
+describe('what makes an authentication', () => {
+  it.each([
+    ['jwtAuthentication', jwtAuthentication, /jwtAuthentication takes \{ verify/],
+    ['cookieAuthentication', cookieAuthentication, /cookieAuthentication takes \{ name/],
+  ])('says what it takes when it is given nothing: %s', (_, make, message) => {
+    expect(() => make(undefined as never)).toThrow(ConfigurationError);
+    expect(() => make(undefined as never)).toThrow(message);
+  });
+});
+
 describe("a session's cookie", () => {
   const secret = 'keyboard cat';
   const signed = (id: string) =>

@@ -47,6 +47,18 @@ describe('@OnEmission', () => {
     expect(declaring).toThrow(new RegExp(`@OnEmission on ${name}: it marks methods`));
   });
 
+  it('is refused on a method that has a symbol for a name', () => {
+    const secret = Symbol('secret');
+    const declaring = (): unknown => {
+      class Misplaced {
+        @OnEmission('a')
+        [secret](): void {}
+      }
+      return Misplaced;
+    };
+    expect(declaring).toThrow(/@OnEmission on Misplaced\.Symbol\(secret\): .* Give it a name/);
+  });
+
   it('stands above and below other decorators that keep the metadata', async () => {
     @Injectable()
     class Mixed {

@@ -89,6 +89,33 @@ describe('A handler that takes one emission in its life', () => {
     expect(done).toEqual(['second', 'first']);
   });
 
+  it('lets those go who wait for room with it when it is unsubscribed', async () => {
+    const held = new HeldAdapter();
+    running.emissions.addAdapter('first in line', held, { capacity: 1, overflow: 'wait' });
+    let finish: () => void = () => {};
+    const options = { capacity: 1, overflow: 'wait' } as const;
+    const hung = subscribeOnce(
+      'x',
+      () => new Promise<void>((resolve) => (finish = resolve)),
+      options,
+    );
+    await emit(running.emissions, 'y');
+    await until(() => held.running === 1);
+    const both = [emit(running.emissions, 'x'), emit(running.emissions, 'x')];
+    await rounds();
+    held.release();
+    await both[0];
+    await until(() => held.running === 1);
+    held.release();
+    await rounds();
+    hung.unsubscribe();
+    await expect(both[1]).resolves.toBeUndefined();
+    await running.emissions.removeAdapter('first in line');
+    held.release();
+    finish();
+    await running.emissions.settled();
+  });
+
   it('is used up by a failure', async () => {
     using log = listen('emissions:handler:failed');
     let calls = 0;

@@ -326,7 +326,8 @@ describe('What arrives for handlers', () => {
       bench.serveAs(new RecordingAdapter(), { consumer, handle });
       const waiting: (void | Promise<void>)[] = [];
       const commitsFirst = (name: string): boolean => {
-        if (name === 'late' && waiting.length === 0) waiting.push(bench.commit(3, undefined, 3));
+        if (name === names.at(-1) && waiting.length === 0)
+          waiting.push(bench.commit(3, undefined, 3));
         return false;
       };
       bench.serveAs(new RecordingAdapter(), { matches: commitsFirst });

@@ -133,6 +133,13 @@ describe('recordEmissions', () => {
     await app.close();
   });
 
+  it('gives a recorder that runs functions, and nothing else', async () => {
+    const recorder = recordEmissions(Test.createTestingModule({}));
+    await expect(recorder.run(undefined as never)).rejects.toThrow(
+      /run takes the test as a function, but got undefined/,
+    );
+  });
+
   it('refuses an option that there is not', () => {
     const recording = () => recordEmissions(Test.createTestingModule({}), { moed: 1 } as never);
     expect(recording).toThrow('recordEmissions has no option "moed". It has: mode.');

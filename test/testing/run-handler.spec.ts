@@ -228,6 +228,13 @@ describe('a handler there is not', () => {
     await expect(run).rejects.toThrow(message);
   });
 
+  it('is given an emission, and nothing else', async () => {
+    await using app = await boot();
+    const run = runHandler(app.app, SearchIndex, 'index', undefined as never);
+    await expect(run).rejects.toThrow(TestingError);
+    await expect(run).rejects.toThrow(/but got undefined\. Make one: createEmission/);
+  });
+
   it('is found in no application without the module', async () => {
     const module = await Test.createTestingModule({ providers: [] }).compile();
     const run = runHandler(module, Elsewhere, 'handle', createEmission('b'));

@@ -11,6 +11,8 @@ import { DeliveriesNotStoredError } from '../durable.errors.js';
 import { GroupCommit } from './group.commit.js';
 import { queueNameOf } from './queue-name.js';
 import type { EmissionStorage } from '../storage/stored-emission.js';
+import { isThrown, loggable } from '../../emission/thrown.js';
+import { quote } from '../../emission/quote.js';
 
 /** Longer than the tables keep anything. */
 const LONGEST_DELAY_MS = 100 * 365 * 86_400_000;
@@ -57,8 +59,8 @@ export class DeliveryAcceptor implements CommitStorage {
       if (executor === undefined) await this.#group.add(owed);
       else await this.#store.accept(owed, executor);
     } catch (error) {
-      if (error instanceof DeliveriesNotStoredError) throw error;
-      throw new DeliveriesNotStoredError(error instanceof Error ? error.message : String(error), {
+      if (isThrown(error, DeliveriesNotStoredError)) throw error;
+      throw new DeliveriesNotStoredError(isThrown(error, Error) ? error.message : quote(error), {
         cause: error,
       });
     }
@@ -91,7 +93,7 @@ export class DeliveryAcceptor implements CommitStorage {
       this.#signalFailure(destination.name, name, error);
       this.#logger.error(
         `The durable handler ${destination.name} does not take '${name}'.`,
-        error instanceof Error ? error.stack : error,
+        loggable(error),
       );
       return false;
     }

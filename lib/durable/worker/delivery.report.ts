@@ -5,6 +5,8 @@ import type { DeliveryMessage } from '../../telemetry/channels.js';
 import { signal } from '../../telemetry/signal.js';
 import type { Claim, FailedClaim } from '../delivery/delivery.js';
 import { DeliveryLostError, type UnknownTypeError } from '../durable.errors.js';
+import { isThrown, loggable } from '../../emission/thrown.js';
+import { quote } from '../../emission/quote.js';
 
 const SILENCE_MS = 10_000;
 
@@ -74,7 +76,7 @@ export class DeliveryReport {
   tooLate({ id }: Claim, error: unknown): void {
     this.#logger.error(
       `${this.#destination.name} threw after it had completed ${id} in a transaction: it is not run again.`,
-      error instanceof Error ? error.stack : error,
+      loggable(error),
     );
   }
 
@@ -84,7 +86,7 @@ export class DeliveryReport {
     if (now - this.#troubledAt < SILENCE_MS) return;
     this.#troubledAt = now;
     this.#logger.warn(
-      `Deliveries of ${this.#destination.name} wait for the database, which is asked again: ${error instanceof Error ? error.message : String(error)}`,
+      `Deliveries of ${this.#destination.name} wait for the database, which is asked again: ${isThrown(error, Error) ? error.message : quote(error)}`,
     );
   }
 

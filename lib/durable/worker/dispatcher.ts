@@ -185,7 +185,7 @@ export class Dispatcher {
       const context = kind === 'adapter' ? new AttemptContext(attempt) : attempt;
       const result: unknown = adapter.deliver(emissions, context);
       if (!isThenable(result)) return this.#over(attempt, undefined);
-      result.then(
+      void Promise.resolve(result).then(
         () => attempt.aborted || this.#over(attempt, undefined),
         (error: unknown) =>
           attempt.aborted || this.#over(attempt, error ?? new Error(String(error))),
