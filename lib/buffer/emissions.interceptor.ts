@@ -20,8 +20,8 @@ import { endingWith, within } from './within.js';
  * Gives every request, message and GraphQL mutation a buffer, commits it when it succeeds and terminates it when it fails.
  *
  * - HTTP: methods of `http.skipMethods` get none. The status that is sent decides (`http.shouldCommit`), wherever the
- *   response comes from, unless the handler fails after that; it waits for the commit. A commit that fails is answered by the exception filters of the route, as
- *   if the handler had thrown its error.
+ *   response comes from, unless the handler fails after that; it waits for the commit. A commit that fails is answered by
+ *   the exception filters of the route, as if the handler had thrown its error.
  * - RPC and WebSocket messages: one buffer each, committed when the handler completes.
  * - GraphQL: one buffer per operation, mutations only; committed with the response, unless that has errors.
  *
@@ -48,17 +48,17 @@ export class EmissionsInterceptor implements NestInterceptor {
     const sent = context.getArgByIndex<ServerResponse & { raw?: ServerResponse }>(1);
     const response = sent.raw ?? sent;
     const known = HttpOutcome.of(this.buffers, response);
-    const current = this.buffers.current();
-    if (current?.buffer?.isOpen === true && current.http === undefined) return next.handle();
+    // The middleware, or another of these further outside, has begun it.
+    const isBegun = known !== undefined && known === this.buffers.current()?.http;
+    if (!isBegun && this.buffers.isActive) return next.handle();
     const outcome = known ?? this.#outcome(context, response);
     // Once the head has left, Nest's filters cannot say any more that it has failed.
     const failed = (): void => {
       if (response.headersSent) outcome.abandoned();
     };
-    // The middleware, or this one further outside, has begun it.
-    if (known !== undefined && known === current?.http)
-      return next.handle().pipe(tap({ error: failed }));
-    return within(this.buffers, next, () => outcome.attempt(), failed);
+    return isBegun
+      ? next.handle().pipe(tap({ error: failed }))
+      : within(this.buffers, next, () => outcome.attempt(), failed);
   }
 
   #outcome(context: ExecutionContext, response: ServerResponse): HttpOutcome {
