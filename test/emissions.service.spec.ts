@@ -11,7 +11,7 @@ import {
 import { HeldAdapter } from './support/adapters.js';
 import { lab } from './support/lab.js';
 import { listen } from './support/signals.js';
-import { until } from './support/until.js';
+import { keepBusy, rounds, until } from './support/until.js';
 
 describe('a buffer started by hand', () => {
   it('is empty, and signalled once', async () => {
@@ -261,7 +261,8 @@ describe('settled', () => {
     await at.emissions.run(() => at.emissions.emit('a'));
     let isSettled = false;
     const settled = at.emissions.settled({ timeoutMs: Infinity }).then(() => (isSettled = true));
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    keepBusy(5);
+    await rounds();
     expect(isSettled).toBe(false);
     await until(() => held.running === 1);
     held.release();

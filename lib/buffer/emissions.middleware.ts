@@ -18,7 +18,8 @@ import { RequestOptions } from './request.options.js';
  * It ends the unit when the response is about to be sent, or, for a streamed one, about to end; let it stand behind what
  * makes streams of responses, such as compression, so that a failed commit can still be answered. A commit that fails is
  * answered by the global exception filters; it knows no route and no filters of one. `@Buffered` and `@Unbuffered` work on
- * routes as with the interceptor. Of GraphQL it sees statuses only: use the interceptor there, also beside it.
+ * routes as with the interceptor. A handler that fails after the head of its response has left it does not see, and of GraphQL
+ * statuses only: use the interceptor there, also beside it.
  */
 @Injectable()
 export class EmissionsMiddleware

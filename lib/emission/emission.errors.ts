@@ -37,7 +37,9 @@ export class PayloadError extends EmissionsError {
 export class PatternError extends EmissionsError {
   /** @param owner whose pattern it is, where that is known */
   constructor(
+    /** What was given. */
     readonly pattern: unknown,
+    /** Why it is none. */
     readonly reason: string,
     options?: ErrorOptions,
     owner?: string,

@@ -1,4 +1,5 @@
 import { ConfigurationError } from './emission.errors.js';
+import { LONGEST_TIMER_MS } from './longest-timer.js';
 import { quote } from './quote.js';
 
 /** What one option takes. `takes` completes the sentence "… takes <takes>, but got …". */
@@ -65,8 +66,8 @@ export function integer(bounds: {
 export function milliseconds(bounds: { min?: number; default?: number } = {}): OptionRule<number> {
   const { min = 0 } = bounds;
   return {
-    takes: `milliseconds, from ${min} to 2147483647`,
-    check: (value) => typeof value === 'number' && value >= min && value <= 2_147_483_647,
+    takes: `milliseconds, from ${min} to ${LONGEST_TIMER_MS}`,
+    check: (value) => typeof value === 'number' && value >= min && value <= LONGEST_TIMER_MS,
     ...withDefault(bounds.default),
   };
 }

@@ -1,3 +1,4 @@
+import { LONGEST_TIMER_MS } from '../emission/longest-timer.js';
 import type { Follower } from './follower.js';
 import { ConfigurationError } from '../emission/emission.errors.js';
 import { quote } from '../emission/quote.js';
@@ -9,8 +10,6 @@ export interface MemberFilter {
   /** Without it, everybody of the tenant. */
   readonly subject?: string;
 }
-
-const LONGEST_TIMER = 2_147_483_647;
 
 /** Everybody who is connected to this process, found by who they are. */
 export class Members<I extends GatewayIdentity> {
@@ -62,13 +61,13 @@ export class Members<I extends GatewayIdentity> {
     const left = expiresAt - Date.now();
     const timer = setTimeout(
       () => {
-        if (left > LONGEST_TIMER) return this.#watch(member);
+        if (left > LONGEST_TIMER_MS) return this.#watch(member);
         member.dismiss({
           code: 'EMISSIONS_IDENTITY_EXPIRED',
           message: 'What this connection was authenticated with has expired; authenticate anew.',
         });
       },
-      Math.min(Math.max(left, 0), LONGEST_TIMER),
+      Math.min(Math.max(left, 0), LONGEST_TIMER_MS),
     );
     timer.unref();
     this.#all.set(member, timer);

@@ -1,10 +1,9 @@
+import { LONGEST_TIMER_MS } from '../emission/longest-timer.js';
 import type { Clock } from '../emission/clock.js';
 import type { Emission } from '../emission/emission.js';
 
 /** However close together emissions expire, they are not looked for more often than this, in milliseconds. */
 const AT_MOST_EVERY_MS = 20;
-/** What Node's timers can wait for; what expires later is looked for then, in vain, and again. */
-const LONGEST_MS = 2_147_483_647;
 
 interface Host {
   readonly clock: Clock;
@@ -36,7 +35,9 @@ export class Expiry {
     clearTimeout(this.#timer);
     this.#at = at;
     const delayMs = Math.max(at - this.#host.clock.now() + 1, AT_MOST_EVERY_MS);
-    this.#timer = this.#host.outside(() => setTimeout(this.#due, Math.min(delayMs, LONGEST_MS)));
+    this.#timer = this.#host.outside(() =>
+      setTimeout(this.#due, Math.min(delayMs, LONGEST_TIMER_MS)),
+    );
     // Nobody is to wait for the end of something that is delivered.
     this.#timer.unref();
   }

@@ -96,7 +96,8 @@ export class Pipeline implements ConsumerHost, CommitHost, PlaceHost {
   add(destination: Destination): void {
     if (this.#routes.find(destination.kind, destination.name) !== undefined) {
       throw new ConsumerNameError(
-        `There is ${destination.kind === 'adapter' ? 'an' : 'a'} ${destination.kind} named '${destination.name}' already; give one of them another name.`,
+        `There is ${destination.kind === 'adapter' ? 'an adapter' : 'a handler'} named '${destination.name}' already; give one of ` +
+          'them another name.',
       );
     }
     this.#routes.add(new Consumer(destination, this));

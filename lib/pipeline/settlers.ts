@@ -1,7 +1,5 @@
+import { LONGEST_TIMER_MS } from '../emission/longest-timer.js';
 import { SettleTimeoutError } from './pipeline.errors.js';
-
-/** Timers of Node that are to take longer are over at once. */
-const LONGEST_MS = 2_147_483_647;
 
 /** Those who wait until nothing is pending any more. */
 export class Settlers {
@@ -29,7 +27,7 @@ export class Settlers {
           this.#waiting.delete(done);
           reject(new SettleTimeoutError(timeoutMs, busy()));
         },
-        Math.min(timeoutMs, LONGEST_MS),
+        Math.min(timeoutMs, LONGEST_TIMER_MS),
       );
       this.#waiting.add(done);
     });

@@ -84,6 +84,7 @@ export class Turns {
     for (const runnable of round) this.#turn(runnable);
   };
 
+  /** What nobody foresaw here is not to keep rounds from coming: there may be more. */
   #begin(): boolean {
     try {
       return this.#opening();

@@ -44,7 +44,7 @@ export interface RecorderOptions {
  * `AdapterBinding` has it replaced too. What is something else besides an adapter (a gateway, a provider registered with
  * `useExisting`) is built as ever, since others may need it, and delivers nothing.
  *
- * @throws ConfigurationError for a mode there is not
+ * @throws ConfigurationError for a mode or an option there is not
  * @throws TestingError when it is given something else than the builder, such as the module that was made of it
  */
 export function recordEmissions(

@@ -198,6 +198,7 @@ export class EmissionRecorder implements Disposable {
    * modes there is nothing to fail for.
    *
    * @throws ExpectationError naming each such emission, and the line that emitted it
+   * @throws TestingError in strict mode when the recorder is part of no application
    */
   verify(): void {
     if (this.mode === 'strict') this.#checkThere();
