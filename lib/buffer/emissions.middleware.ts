@@ -59,7 +59,11 @@ export class EmissionsMiddleware
     if (Object.hasOwn(fastify, mark)) return;
     Object.defineProperty(fastify, mark, { value: true });
     fastify.addHook('preValidation', (request, reply, done) => {
-      HttpOutcome.of(this.buffers, reply.raw)?.args?.splice(0, 2, request, reply);
+      const args = HttpOutcome.of(this.buffers, reply.raw)?.args;
+      if (args !== undefined) {
+        args[0] = request;
+        args[1] = reply;
+      }
       done();
     });
   }

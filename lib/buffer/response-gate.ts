@@ -116,7 +116,8 @@ export function gateResponse(response: ServerResponse, gate: ResponseGate): void
       return response;
     },
   });
-  response.once('close', () => {
+  // It comes once. With `once` the listener would be taken away before it is called, which costs twice as much.
+  response.on('close', () => {
     if (state === 'held' || state === 'begun') gate.abandoned();
   });
 }

@@ -5,6 +5,7 @@ import {
   Injectable,
   Module,
   Post,
+  Param,
   Query,
   RequestTimeoutException,
   Res,
@@ -20,6 +21,8 @@ import {
   type NestModule,
   type PipeTransform,
 } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { FastifyAdapter } from '@nestjs/platform-fastify';
 import {
   Buffered,
   Emissions,
@@ -329,5 +332,41 @@ describe.each(SERVERS)('the interceptor on %s', (server) => {
       'inner.after',
       'inner.after',
     ]);
+  });
+});
+
+@Controller()
+@UseInterceptors(EmissionsInterceptor)
+class Nested {
+  constructor(
+    private readonly emissions: Emissions,
+    private readonly host: HttpAdapterHost<FastifyAdapter>,
+  ) {}
+
+  @Post('outer/:outcome')
+  async outer(@Param('outcome') outcome: string) {
+    this.emissions.emit('outer.before');
+    const { statusCode } = await this.host.httpAdapter.inject({ method: 'POST', url: '/inner' });
+    this.emissions.emit(`outer.after.${statusCode}`);
+    if (outcome === 'fails') throw new Error('after all');
+  }
+
+  @Post('inner')
+  inner() {
+    this.emissions.emit('inner');
+  }
+}
+
+describe('A request that another one makes of its own application (inject)', () => {
+  it.each([
+    ['succeeds', 201, ['outer.before', 'inner', 'outer.after.201']],
+    ['fails', 500, []],
+  ])('has the buffer of that one, which %s', async (outcome, status, delivered) => {
+    const sink = new RecordingAdapter();
+    const imports = [EmissionsModule.forRoot(served(sink))];
+    await using running = await serve({ imports, controllers: [Nested] }, 'fastify');
+    expect((await ask('POST', `${running.url}/outer/${outcome}`)).status).toBe(status);
+    await running.emissions.settled();
+    expect(sink.names).toEqual(delivered);
   });
 });

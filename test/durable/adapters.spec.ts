@@ -14,16 +14,24 @@ import { until, untilAsked } from '../support/until.js';
 class Outside implements EmissionAdapter {
   readonly calls: { readonly payloads: unknown[]; readonly attempt: number }[] = [];
   fails: (batch: readonly Emission[], context: DeliveryContext) => void = () => {};
+  /** What is returned instead of nothing. */
+  result: unknown;
 
-  deliver(batch: readonly Emission[], context: DeliveryContext): void {
+  deliver(batch: readonly Emission[], context: DeliveryContext): Promise<void> {
     this.calls.push({ payloads: batch.map(({ payload }) => payload), attempt: context.attempt });
     this.fails(batch, context);
+    return this.result as Promise<void>;
   }
 
   interested({ name }: Emission): boolean {
     return name === 'out';
   }
 }
+
+type Then = (resolve: (value: unknown) => void, reject: (reason: unknown) => void) => void;
+// oxlint-disable-next-line unicorn/no-thenable -- as other libraries return in place of a promise
+const thenable = (then: Then) => ({ then });
+const rejecting = thenable((_, reject) => reject('no'));
 
 const consumer = { durable: true, batchSize: 4, retry: { attempts: 2, backoffMs: 1 } };
 
@@ -94,6 +102,31 @@ describe.each(DATABASES)('A durable adapter on %s', (_, makeDatabase) => {
     await untilAsked(async () => (await deliveries.retry({ handler: 'outside' })) === 1);
     await until(() => taken().includes(10));
     outside.calls.length = 0;
+  });
+
+  it.each([
+    ['a thenable that rejects', thenable((_, reject) => reject(new Error('not now')))],
+    [
+      'one that can be called',
+      Object.assign(
+        () => {},
+        thenable((_, reject) => reject('not now')),
+      ),
+    ],
+    ['one that gives another one, which rejects', thenable((resolve) => resolve(rejecting))],
+  ])('is waited for as with await: gets again what failed with %s', async (_kind, result) => {
+    outside.result = result;
+    outside.fails = (_batch, { attempt }) => {
+      if (attempt === 2) outside.result = undefined;
+    };
+    await emit(11);
+    await until(() => outside.calls.length === 2);
+    const calls = outside.calls.splice(0);
+    outside.fails = () => {};
+    expect(calls).toEqual([
+      { payloads: [11], attempt: 1 },
+      { payloads: [11], attempt: 2 },
+    ]);
   });
 
   it('has what it never took kept as dead, to be tried again when somebody says so', async () => {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { PipelineFullError, type OverflowPolicy } from 'nestjs-emissions';
+import { onSignal, PipelineFullError, type OverflowPolicy } from 'nestjs-emissions';
 import { HeldAdapter, RecordingAdapter } from '../support/adapters.js';
 import { silence } from '../support/logs.js';
 import { Bench, range } from '../support/pipeline.js';
@@ -141,6 +141,42 @@ describe("With the policy 'drop-oldest', a full queue", () => {
     expect(adapter.payloads).toEqual([1, 11, 3]);
   });
 });
+
+describe.each(['drop-newest', 'drop-oldest'] as const)(
+  'With the policy %s, a queue',
+  (overflow) => {
+    it('keeps to its capacity when somebody commits who hears that it sheds', async () => {
+      const { bench } = await stuck(overflow);
+      const counts: number[] = [];
+      const stop = onSignal('emissions:consumer:overflowed', ({ count }) => {
+        if (counts.push(count) === 1) void bench.commit(2, undefined, 7);
+      });
+      await bench.commit(5, undefined, 2);
+      stop();
+
+      expect(bench.pending('stuck')).toBe(3);
+      expect(counts).toEqual([3, 2]);
+      bench[Symbol.dispose]();
+    });
+
+    it('keeps to its capacity when what was reserved comes behind what a handler has not been given', async () => {
+      using bench = new Bench();
+      const consumer = { batchSize: 1, capacity: 3, overflow };
+      bench.serveAs({ deliver: () => {} }, { name: 'handler', consumer, handle: () => true });
+      const first = await bench.pipeline.reserve(bench.emissions(1));
+      const second = await bench.pipeline.reserve(bench.emissions(2));
+      using log = listen('emissions:emission:dropped');
+      first.redeem();
+      void bench.commit(2);
+      second.redeem();
+
+      expect(bench.pending('handler')).toBe(3);
+      expect(log.of('emissions:emission:dropped')).toMatchObject([
+        { reason: 'overflow', count: 2 },
+      ]);
+    });
+  },
+);
 
 describe("With the policy 'reject', a full queue", () => {
   it('fails the commit at once with a PipelineFullError, and nobody gets anything of it', async () => {

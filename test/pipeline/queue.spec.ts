@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { heapInUse } from '../support/heap.js';
 import { range } from '../support/pipeline.js';
+import { nextRound } from '../support/until.js';
 import { Queue } from '../../lib/pipeline/queue.js';
 
 describe('A queue', () => {
@@ -24,9 +26,10 @@ describe('A queue', () => {
 
   it('does the same as an array, whatever is done to it', () => {
     const operation = fc.oneof(
-      { weight: 5, arbitrary: fc.record({ push: fc.integer({ min: 1, max: 40 }) }) },
+      { weight: 5, arbitrary: fc.record({ push: fc.integer({ min: 1, max: 90 }) }) },
       { weight: 4, arbitrary: fc.record({ shift: fc.integer({ min: 1, max: 40 }) }) },
       { weight: 4, arbitrary: fc.record({ swap: fc.integer({ min: 1, max: 40 }) }) },
+      { weight: 1, arbitrary: fc.record({ remove: fc.integer({ min: 1, max: 5 }) }) },
       { weight: 1, arbitrary: fc.constant({ clear: true }) },
     );
 
@@ -50,6 +53,11 @@ describe('A queue', () => {
               taken.model.push(model.shift()!);
               taken.queue.push(queue.swap(next++));
             }
+          } else if ('remove' in step) {
+            const gone = (item: number) => item % step.remove === 0;
+            taken.model = model.filter(gone);
+            model.splice(0, Infinity, ...model.filter((item) => !gone(item)));
+            taken.queue = queue.remove(gone);
           } else {
             queue.clear();
             model.length = 0;
@@ -61,7 +69,7 @@ describe('A queue', () => {
     );
   });
 
-  it('keeps its order while it grows around its end', () => {
+  it('keeps its order while it grows and is emptied', () => {
     const queue = new Queue<number>();
     const taken: number[] = [];
     for (let i = 0; i < 5_000; i++) {
@@ -72,5 +80,20 @@ describe('A queue', () => {
     while (queue.length > 0) taken.push(queue.shift());
 
     expect(taken).toEqual(Array.from({ length: 10_000 }, (_, i) => i));
+  });
+
+  it('keeps nothing in memory of what it gave out', async () => {
+    const queue = new Queue<object>();
+    const refs = range(1, 100).map(() => {
+      const item = {};
+      queue.push(item);
+      return new WeakRef(item);
+    });
+    for (let left = 90; left > 0; left--) queue.shift();
+    await nextRound();
+    heapInUse();
+
+    expect(refs.findIndex((ref) => ref.deref() !== undefined)).toBe(90);
+    expect(queue.length).toBe(10);
   });
 });
