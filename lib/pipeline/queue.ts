@@ -18,7 +18,7 @@ const NONE: Stretch<never> = Object.freeze({
  * A first-in-first-out queue of references.
  *
  * It stands on stretches of slots that are used once, and leaves them behind: nothing is copied when it grows (a ring of a million takes
- * 40 ms for that), and nothing is kept of a burst that is over.
+ * 40 ms for that), and of a burst that is over one stretch at most is kept.
  */
 export class Queue<T> {
   #first: Stretch<T> = NONE;
