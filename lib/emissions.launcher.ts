@@ -147,9 +147,9 @@ function durableAdapter(
 function refuseWithoutEngine(destinations: readonly DurableDestination[]): void {
   if (destinations.length === 0) return;
   const names = destinations.map(({ destination }) => destination.name);
+  const [are, theyTake] = names.length === 1 ? ['is', 'it takes'] : ['are', 'they take'];
   throw new ConfigurationError(
-    `${names.join(', ')} ${names.length === 1 ? 'is' : 'are'} durable, and nothing is there that stores what ` +
-      `${names.length === 1 ? 'it takes' : 'they take'}. Import EmissionsDurableModule.forRoot({ connectionString: 'postgres://…' }) of nestjs-emissions/durable ` +
-      `in the root module.`,
+    `${names.join(', ')} ${are} durable, and nothing is there that stores what ${theyTake}. Import ` +
+      `EmissionsDurableModule.forRoot({ connectionString: 'postgres://…' }) of nestjs-emissions/durable in the root module.`,
   );
 }

@@ -6,7 +6,7 @@ import type { UnitOfWork } from './unit-of-work.js';
 
 /**
  * Runs a handler within a unit of work, which begins when the result is subscribed to and is ended by somebody else. So do
- * the interceptors inside, and an Observable or a generator that the handler returned.
+ * the interceptors inside, and an Observable or a generator that the handler returned. When it fails, `failed` is told before anybody else.
  */
 export function within(
   buffers: BufferContext,

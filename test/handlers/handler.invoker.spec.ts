@@ -296,10 +296,11 @@ describe('A handler that exceeds timeoutMs', () => {
   it('fails, its signal is aborted, and what it does later counts for nothing', async () => {
     using log = listen(...SIGNALS);
     let context: HandlerContext | undefined;
+    const late = Promise.withResolvers<void>();
     using _ = handle(
       async (_payload: unknown, _emission: unknown, given: HandlerContext) => {
         context = given;
-        await new Promise((resolve) => setTimeout(resolve, 100));
+        await late.promise;
         running.emissions.emit('too.late');
       },
       { timeoutMs: 50 },
@@ -309,7 +310,8 @@ describe('A handler that exceeds timeoutMs', () => {
     expect(log.all.map(({ channel }) => channel)).toEqual(['emissions:handler:failed']);
     expect(log.of('emissions:handler:failed')[0]!.error).toBeInstanceOf(DeliveryTimeoutError);
     expect(context!.signal.reason).toBeInstanceOf(DeliveryTimeoutError);
-    await pass(50);
+    late.resolve();
+    await rounds();
     await running.emissions.settled();
 
     expect(log.all).toHaveLength(1);
